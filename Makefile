@@ -1,0 +1,64 @@
+# Every verb a developer needs. `make help` lists them.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-mvp check fmt lint types imports schemas verify-schemas docs bench clean lock
+
+help: ## list every verb
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1|/' | awk -F'|' '{printf "  %-16s %s\n", $$1, $$2}'
+
+$(STAMP): requirements.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "Phoenix needs Python 3.11: '$(PYTHON)' was not found. Set PYTHON=/path/to/python3.11."; exit 2; }
+	@echo "Installing into $(VENV) (once)..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+install: $(STAMP) ## create the environment and install everything
+
+demo: $(STAMP) ## run a whole experiment: apply, watch both variants, print the verdict
+	@$(BIN)/python -m phoenix.cli demo
+
+test: $(STAMP) ## run every test
+	@$(BIN)/python -m pytest
+
+test-mvp: $(STAMP) ## run the tracker's lines, pass or fail per line
+	@$(BIN)/python tests/mvp.py
+
+check: $(STAMP) ## format, lint, types, imports, schemas, docs, tests: the one gate
+	@$(MAKE) --no-print-directory fmt-check lint types imports verify-schemas test
+
+fmt: $(STAMP) ## format the code
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix-only -q .
+
+fmt-check: $(STAMP)
+	@$(BIN)/ruff format --check .
+
+lint: $(STAMP) ## ruff and spelling
+	@$(BIN)/ruff check .
+	@$(BIN)/codespell README.md docs phoenix controllers resources tests
+
+types: $(STAMP) ## mypy, strict
+	@$(BIN)/mypy
+
+imports: $(STAMP) ## the rooms: import-linter
+	@$(BIN)/lint-imports --no-cache
+
+schemas: $(STAMP) ## generate CRDs and JSON Schemas from the models
+	@$(BIN)/python -m phoenix.api.generate schemas
+
+verify-schemas: $(STAMP) ## fail when schemas/ is stale
+	@$(BIN)/python -m phoenix.api.generate schemas --check
+
+bench: $(STAMP) ## measured comparisons, each a ratio in one run
+	@$(BIN)/python -m benchmarks
+
+lock: ## rewrite requirements.lock from the current environment
+	@$(BIN)/python -m pip freeze --exclude-editable | grep -v '^phoenix' > requirements.lock
+
+clean: ## remove the environment and caches (never state/)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build *.egg-info

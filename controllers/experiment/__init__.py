@@ -1,0 +1,1 @@
+"""Runs an experiment from start to verdict and promotion."""

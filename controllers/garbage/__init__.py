@@ -1,0 +1,1 @@
+"""Deletes what lost its owner, and finished experiments whose time is up."""

@@ -1,0 +1,1 @@
+"""Marks hosts whose heartbeats stopped, and what ran there."""

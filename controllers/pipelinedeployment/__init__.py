@@ -1,0 +1,1 @@
+"""Keeps one pipeline running on its hosts: revisions, rollout, rollback."""

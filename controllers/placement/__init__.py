@@ -1,0 +1,1 @@
+"""Chooses a host for process objects that have none."""

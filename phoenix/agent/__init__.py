@@ -1,0 +1,1 @@
+"""One host: desired process objects to real processes."""

@@ -1,0 +1,1 @@
+"""asyncio parts that know nothing of Phoenix: clock, owned tasks, backoff, signals."""

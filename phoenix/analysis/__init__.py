@@ -1,0 +1,1 @@
+"""Samples to verdict: parity, reduction, loss, intervals, cost. Pure."""

@@ -1,0 +1,350 @@
+"""Experiment: a comparison of pipelines on identical input. Its results are in `phoenix.api.results`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from phoenix.api.collector import Engine
+from phoenix.api.pipeline import NameRef, PipelineSource
+from phoenix.api.results import ExperimentResults, Verdict
+from phoenix.apimachinery.meta import KindInfo, PrinterColumn, Resource, Status
+from phoenix.apimachinery.model import Model
+from phoenix.apimachinery.selectors import LabelSelector
+from phoenix.apimachinery.units import Duration
+
+DNS_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+
+
+class LoadSource(Model):
+    """Synthetic input from a LoadProfile."""
+
+    profile_ref: NameRef = Field(description="a LoadProfile, by name or alias")
+    seed: int = Field(default=1, ge=0, description="same seed, same bytes")
+    scale: float = Field(default=1.0, gt=0, le=1000, description="multiplies the model's number of services")
+
+
+HostScraper = Literal["cpu", "memory", "process"]
+
+
+class HostSource(Model):
+    """The host's own metrics, scraped once and teed to every variant."""
+
+    scrapers: list[HostScraper] = Field(
+        default=["cpu", "memory", "process"], min_length=1, description="hostmetrics scrapers"
+    )
+
+
+class OtlpSource(Model):
+    """An OTLP/HTTP address to point real senders at; what arrives is teed to every variant."""
+
+    port: int | None = Field(default=None, ge=1, le=65535, description="port to listen on; absent: any, see status")
+
+
+class ExperimentSource(Model):
+    """Where the input comes from: exactly one of these."""
+
+    load: LoadSource | None = Field(default=None, description="synthetic input")
+    host: HostSource | None = Field(default=None, description="the host's own metrics")
+    otlp: OtlpSource | None = Field(default=None, description="real senders")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if sum(source is not None for source in (self.load, self.host, self.otlp)) != 1:
+            msg = "give exactly one of load, host and otlp"
+            raise ValueError(msg)
+        return self
+
+
+class VariantRole(StrEnum):
+    """What a variant is in the comparison."""
+
+    BASELINE = "Baseline"
+    CANDIDATE = "Candidate"
+
+
+class Variant(Model):
+    """One pipeline of the comparison."""
+
+    name: str = Field(pattern=DNS_LABEL, max_length=30, description="name, a DNS label")
+    role: VariantRole = Field(description="Baseline (exactly one) or Candidate")
+    pipeline: PipelineSource = Field(description="what it runs")
+
+
+class Timing(Model):
+    """How long, how often, how patient."""
+
+    warmup: Duration = Field(default=Duration("5s"), description="input before measuring begins")
+    duration: Duration = Field(default=Duration("60s"), description="how long to measure")
+    interval: Duration = Field(default=Duration("1s"), description="time between ticks of the source")
+    progress_deadline: Duration = Field(
+        default=Duration("60s"), description="time for every process to become ready; then the run fails"
+    )
+
+    @property
+    def window_s(self) -> float:
+        """Length of a sample window in seconds: two ticks."""
+        return 2 * self.interval.seconds
+
+    @model_validator(mode="after")
+    def _long_enough(self) -> Self:
+        if not 0.1 <= self.interval.seconds <= 3600:
+            msg = "interval must be between 100ms and 1h"
+            raise ValueError(msg)
+        if self.duration.seconds < 3 * self.window_s:
+            msg = f"duration must be at least six intervals ({6 * self.interval.seconds:g}s), to have three windows"
+            raise ValueError(msg)
+        return self
+
+
+class CriterionMetric(StrEnum):
+    """What can be judged, each of a candidate against the baseline."""
+
+    CARDINALITY_REDUCTION = "cardinalityReduction"  # ratio of active series saved, may be below 0
+    SAMPLE_REDUCTION = "sampleReduction"  # ratio of samples saved
+    BYTE_REDUCTION = "byteReduction"  # ratio of bytes saved
+    SIGNAL_LOSS = "signalLoss"  # ratio of signal values lost or outside their tolerance, 0 to 1
+    CRITICAL_COVERAGE = "criticalCoverage"  # ratio of critical (matcher, window) pairs kept, 0 to 1
+    CPU_INCREASE = "cpuIncrease"  # ratio: 0.1 is ten per cent more
+    MEMORY_INCREASE = "memoryIncrease"  # ratio
+
+
+class Criterion(Model):
+    """A bound a candidate must keep."""
+
+    metric: CriterionMetric = Field(description="what is judged")
+    min: float | None = Field(default=None, description="smallest value that passes")
+    max: float | None = Field(default=None, description="largest value that passes")
+
+    @model_validator(mode="after")
+    def _some_bound(self) -> Self:
+        if self.min is None and self.max is None:
+            msg = "give min, max or both"
+            raise ValueError(msg)
+        return self
+
+
+class Signal(Model):
+    """An answer that must survive. Subset: sum|count|avg by (labels) (metric | rate(metric[duration]))."""
+
+    name: str = Field(pattern=DNS_LABEL, description="name, a DNS label")
+    query: str = Field(min_length=1, description="PromQL over Prometheus names, in the subset above")
+    tolerance: float = Field(default=0.01, ge=0, description="largest relative error of a value, ratio")
+
+
+class CriticalMatch(Model):
+    """Series that must stay live: those whose labels all have these values."""
+
+    name: str = Field(pattern=DNS_LABEL, description="name, a DNS label")
+    match: dict[str, str] = Field(min_length=1, description="Prometheus label names and values; __name__ is the metric")
+
+
+class Analysis(Model):
+    """What must hold for a candidate to be promoted."""
+
+    criteria: list[Criterion] = Field(
+        default_factory=lambda: [
+            Criterion(metric=CriterionMetric.CARDINALITY_REDUCTION, min=0.1),
+            Criterion(metric=CriterionMetric.SIGNAL_LOSS, max=0.01),
+        ],
+        description="bounds every candidate is judged by",
+    )
+    confidence: float = Field(default=0.95, gt=0.5, lt=1, description="of intervals (CPU, memory), ratio")
+    early_stop: bool = Field(default=False, description="true: end a run whose verdict cannot change any more")
+    signals: list[Signal] = Field(default_factory=list, description="answers that must survive")
+    critical: list[CriticalMatch] = Field(default_factory=list, description="series that must stay live")
+
+
+class CostSpec(Model):
+    """How to price what was measured."""
+
+    price_books: list[str] = Field(default_factory=list, description="names of PriceBooks; each gives a bill")
+    hosts: int = Field(default=1, ge=1, description="assumed fleet: this run's input times this number")
+
+
+class Decision(StrEnum):
+    """A person's word over the verdict."""
+
+    AUTO = "Auto"
+    PROMOTE = "Promote"
+    ROLLBACK = "Rollback"
+
+
+class PromotionTarget(Model):
+    """The deployment a promoted pipeline is written to."""
+
+    name: str = Field(pattern=DNS_LABEL, description="name of the PipelineDeployment, made when absent")
+    host_selector: LabelSelector = Field(default_factory=LabelSelector, description="hosts, when it is made")
+
+
+class OnSuccess(Model):
+    """What a Promote verdict does."""
+
+    action: Literal["Promote", "Hold"] = Field(default="Hold", description="Promote: write the deployment; Hold: wait")
+    deployment: PromotionTarget | None = Field(default=None, description="where to; needed for Promote")
+
+    @model_validator(mode="after")
+    def _target(self) -> Self:
+        if self.action == "Promote" and self.deployment is None:
+            msg = "action Promote needs deployment.name"
+            raise ValueError(msg)
+        return self
+
+
+class OnFailure(Model):
+    """What any other verdict does."""
+
+    action: Literal["Hold"] = Field(default="Hold", description="Hold: change nothing")
+
+
+class ExperimentSpec(Model):
+    """A comparison of pipelines on identical input. Once started, only suspend, decision and ttl move."""
+
+    suspend: bool = Field(default=False, description="true before the start: wait; true while running: stop")
+    source: ExperimentSource = Field(description="where the input comes from")
+    variants: list[Variant] = Field(
+        min_length=2,
+        description="one Baseline, one or more Candidates",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+    )
+    engine: Engine = Field(default=Engine.AUTO, description="what runs the variants")
+    exporters: Literal["Replace", "Keep"] = Field(
+        default="Replace", description="Replace: only the meter; Keep: the meter beside the pipeline's own"
+    )
+    host_selector: LabelSelector = Field(
+        default_factory=LabelSelector, description="every matching host runs every variant; empty: all hosts"
+    )
+    timing: Timing = Field(default_factory=Timing, description="how long, how often, how patient")
+    analysis: Analysis = Field(default_factory=Analysis, description="what must hold")
+    cost: CostSpec = Field(default_factory=CostSpec, description="how to price it")
+    decision: Decision = Field(default=Decision.AUTO, description="a person's word over the verdict")
+    on_success: OnSuccess = Field(default_factory=OnSuccess, description="what a Promote verdict does")
+    on_failure: OnFailure = Field(default_factory=OnFailure, description="what any other verdict does")
+    ttl_after_finished: Duration | None = Field(
+        default=None, description="delete the experiment this long after its end; absent: keep"
+    )
+
+    @model_validator(mode="after")
+    def _variants(self) -> Self:
+        names = [variant.name for variant in self.variants]
+        if len(set(names)) != len(names):
+            msg = f"variants must have different names, not {', '.join(names)}"
+            raise ValueError(msg)
+        baselines = [variant.name for variant in self.variants if variant.role == VariantRole.BASELINE]
+        if len(baselines) != 1:
+            msg = f"exactly one variant must have role Baseline, found {len(baselines)}"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def baseline(self) -> Variant:
+        """The one variant all candidates are compared with."""
+        return next(variant for variant in self.variants if variant.role == VariantRole.BASELINE)
+
+    @property
+    def candidates(self) -> list[Variant]:
+        """The variants to judge, in order."""
+        return [variant for variant in self.variants if variant.role == VariantRole.CANDIDATE]
+
+
+class ExperimentPhase(StrEnum):
+    """Where a run is. A phase is about the run; a verdict is about the candidate."""
+
+    PENDING = "Pending"
+    DEPLOYING = "Deploying"
+    WARMING_UP = "WarmingUp"
+    RUNNING = "Running"
+    ANALYZING = "Analyzing"
+    COMPLETED = "Completed"
+    STOPPED = "Stopped"
+    FAILED = "Failed"
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run is over."""
+        return self in (ExperimentPhase.COMPLETED, ExperimentPhase.STOPPED, ExperimentPhase.FAILED)
+
+
+class PinnedVariant(Model):
+    """A variant as resolved at the start: what is judged and, if promoted, exactly what is deployed."""
+
+    name: str = Field(description="name of the variant")
+    deployment: str = Field(default="", description="PipelineDeployment made for it")
+    engine: Engine = Field(default=Engine.EMBEDDED, description="engine resolved for it")
+    pipeline_hash: str = Field(default="", description="hash of the user's processors with parameters resolved")
+    config_hash: str = Field(default="", description="hash of the rendered configuration")
+    ready: int = Field(default=0, description="collectors ready")
+    template: str = Field(default="", description="template resolved from, with its generation: http-lean@1")
+
+
+class PreviousRun(Model):
+    """What is kept of an earlier run."""
+
+    run: int = Field(description="run number")
+    phase: ExperimentPhase = Field(description="how it ended")
+    verdict: Verdict | None = Field(default=None, description="verdict, where there was one")
+    completed_at: str = Field(default="", description="RFC 3339 UTC")
+    results: ExperimentResults | None = Field(default=None, description="results it had")
+
+
+class PromotionRecord(Model):
+    """What a promotion changed, so that it can be rolled back."""
+
+    deployment: str = Field(description="PipelineDeployment written")
+    pipeline_hash: str = Field(description="hash written: the one that was judged")
+    variant: str = Field(default="", description="candidate promoted")
+    previous_revision: int = Field(default=0, description="its revision before; 0: it was made by the promotion")
+    at: str = Field(default="", description="RFC 3339 UTC")
+    rolled_back_at: str | None = Field(default=None, description="RFC 3339 UTC of a rollback")
+
+
+class ExperimentStatus(Status):
+    """How the run goes and what it found.
+
+    Conditions: Accepted, Deployed, InputParity, Measuring, Analyzed, Complete, Promoted.
+    """
+
+    run: int = Field(default=0, description="number of the current run; 0 before the first")
+    phase: ExperimentPhase = Field(default=ExperimentPhase.PENDING, description="where the run is")
+    verdict: Verdict | None = Field(default=None, description="about the candidates; absent until complete")
+    verdict_reason: str = Field(default="", description="why, in a sentence a person can check")
+    promoted_candidate: str = Field(default="", description="candidate a Promote verdict speaks of")
+    progress: float = Field(default=0.0, ge=0, le=1, description="of the measured time, ratio")
+    started_at: str | None = Field(default=None, description="RFC 3339 UTC")
+    measure_from: str | None = Field(default=None, description="RFC 3339 UTC: first measured window begins")
+    measure_to: str | None = Field(default=None, description="RFC 3339 UTC: last measured window ends")
+    completed_at: str | None = Field(default=None, description="RFC 3339 UTC")
+    deploying_since: str | None = Field(default=None, description="RFC 3339 UTC, for the progress deadline")
+    hosts: list[str] = Field(default_factory=list, description="hosts chosen at the start")
+    pipeline_hash: dict[str, str] = Field(default_factory=dict, description="hash judged, by variant")
+    variants: list[PinnedVariant] = Field(default_factory=list, description="variants as resolved at the start")
+    resolved: dict[str, object] = Field(
+        default_factory=dict, description="load profile and price books as resolved at the start"
+    )
+    source_endpoint: str = Field(default="", description="address for real senders (source otlp)")
+    results: ExperimentResults | None = Field(default=None, description="live while running, final when complete")
+    promotion: PromotionRecord | None = Field(default=None, description="what was promoted")
+    previous_runs: list[PreviousRun] = Field(default_factory=list, description="earlier runs, oldest first")
+
+
+class Experiment(Resource):
+    """A comparison of pipelines on identical input."""
+
+    info: ClassVar[KindInfo] = KindInfo(
+        kind="Experiment",
+        plural="experiments",
+        short_names=("exp",),
+        categories=("phoenix", "all"),
+        columns=(
+            PrinterColumn("Phase", ".status.phase"),
+            PrinterColumn("Verdict", ".status.verdict"),
+            PrinterColumn("Progress", ".status.progress", "number"),
+            PrinterColumn("Reason", ".status.verdictReason", "string", 1),
+            PrinterColumn("Age", ".metadata.creationTimestamp", "date"),
+        ),
+        description="A comparison of pipelines on identical input.",
+    )
+    spec: ExperimentSpec = Field(description="the comparison")
+    status: ExperimentStatus = Field(default_factory=ExperimentStatus, description="how it goes and what it found")

@@ -1,0 +1,41 @@
+"""Meter: one process behind the variants of a run that counts what leaves each of them."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from phoenix.api.experiment import CriticalMatch, Signal
+from phoenix.api.process import PROCESS_COLUMNS, ProcessSpec, ProcessStatus
+from phoenix.apimachinery.meta import KindInfo, Resource
+from phoenix.apimachinery.units import Duration
+
+
+class MeterSpec(ProcessSpec):
+    """What to meter. Each variant sends to /v/VARIANT on the meter's `otlp` port."""
+
+    variants: list[str] = Field(default_factory=list, description="names of the variants it accepts data for")
+    window: Duration = Field(
+        default=Duration("2s"), description="length of a window, by point time, at least two ticks"
+    )
+    grace: Duration = Field(
+        default=Duration("1s"), description="how long after a window's end its points may still arrive in time"
+    )
+    signals: list[Signal] = Field(default_factory=list, description="answers to compute for each window")
+    critical: list[CriticalMatch] = Field(default_factory=list, description="series that must stay live")
+
+
+class Meter(Resource):
+    """One meter process wanted on one host. Made by controllers."""
+
+    info: ClassVar[KindInfo] = KindInfo(
+        kind="Meter",
+        plural="meters",
+        short_names=("mt",),
+        categories=("phoenix",),
+        columns=PROCESS_COLUMNS,
+        description="One meter process wanted on one host. Made by controllers.",
+    )
+    spec: MeterSpec = Field(default_factory=MeterSpec, description="the process wanted")
+    status: ProcessStatus = Field(default_factory=ProcessStatus, description="what became of it")

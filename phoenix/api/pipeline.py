@@ -1,0 +1,253 @@
+"""PipelineTemplate, PipelineDeployment, PipelineRevision: a pipeline as a recipe, as a wish, and as a fact."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any, ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from phoenix.api.collector import Engine
+from phoenix.apimachinery.meta import KindInfo, PrinterColumn, Resource, Status
+from phoenix.apimachinery.model import Model
+from phoenix.apimachinery.selectors import LabelSelector
+from phoenix.apimachinery.units import Duration
+
+
+class NameRef(Model):
+    """A reference by name."""
+
+    name: str = Field(min_length=1, description="name of the object")
+
+
+class PipelineSource(Model):
+    """Where a pipeline comes from: a template with parameters, or inline collector configuration."""
+
+    template_ref: NameRef | None = Field(default=None, description="a PipelineTemplate")
+    config: dict[str, Any] | None = Field(default=None, description="inline collector configuration")
+    parameters: dict[str, Any] = Field(default_factory=dict, description="values for the template's parameters")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if (self.template_ref is None) == (self.config is None):
+            msg = "give exactly one of templateRef and config"
+            raise ValueError(msg)
+        if self.config is not None and self.parameters:
+            msg = "parameters belong to a templateRef; an inline config has none"
+            raise ValueError(msg)
+        return self
+
+
+class ParameterType(StrEnum):
+    """Types a template parameter may have."""
+
+    STRING = "string"
+    INTEGER = "integer"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    DURATION = "duration"
+    STRING_LIST = "stringList"
+
+
+class TemplateParameter(Model):
+    """One typed parameter."""
+
+    name: str = Field(pattern=r"^[a-z][A-Za-z0-9]*$", description="name as ${param:NAME} uses it")
+    type: ParameterType = Field(default=ParameterType.STRING, description="type of its value")
+    default: Any | None = Field(default=None, description="value when none is given; absent: a value is required")
+    description: str = Field(default="", description="what it does, for people")
+    enum: list[Any] | None = Field(default=None, description="allowed values")
+    minimum: float | None = Field(default=None, description="smallest number allowed")
+    maximum: float | None = Field(default=None, description="largest number allowed")
+    pattern: str | None = Field(default=None, description="regular expression a string must match")
+
+
+class PipelineTemplateSpec(Model):
+    """A collector configuration with typed parameters."""
+
+    description: str = Field(default="", description="what it is for, for people")
+    parameters: list[TemplateParameter] = Field(default_factory=list, description="what can be set")
+    config: dict[str, Any] = Field(
+        default_factory=dict,
+        description="collector configuration; a node that is the string ${param:NAME} becomes the value, as its type",
+    )
+    reduces: str = Field(default="", description="what it cuts, for people")
+    loses: str = Field(default="", description="which answers are lost, for people")
+    requires: list[str] = Field(default_factory=list, description="engine features beyond the embedded subset")
+    aliases: list[str] = Field(default_factory=list, description="other names that refer to this template")
+    negative_control: bool = Field(default=False, description="true: it must be rejected by every sound judge")
+
+
+class PipelineTemplateStatus(Status):
+    """Whether it renders with its defaults and on which engines it runs; conditions: Valid."""
+
+    runnable_by: list[Engine] = Field(default_factory=list, description="engines that can run it")
+
+
+class PipelineTemplate(Resource):
+    """A parameterised collector configuration."""
+
+    info: ClassVar[KindInfo] = KindInfo(
+        kind="PipelineTemplate",
+        plural="pipelinetemplates",
+        namespaced=False,
+        short_names=("pt",),
+        categories=("phoenix", "catalog"),
+        columns=(
+            PrinterColumn("Valid", '.status.conditions[?(@.type=="Valid")].status'),
+            PrinterColumn("Reduces", ".spec.reduces"),
+            PrinterColumn("Age", ".metadata.creationTimestamp", "date"),
+        ),
+        description="A parameterised collector configuration.",
+    )
+    spec: PipelineTemplateSpec = Field(default_factory=PipelineTemplateSpec, description="the recipe")
+    status: PipelineTemplateStatus = Field(default_factory=PipelineTemplateStatus, description="whether it is sound")
+
+
+class StrategyType(StrEnum):
+    """How a new revision reaches the hosts. Immediate: all at once."""
+
+    IMMEDIATE = "Immediate"
+
+
+class RolloutStrategy(Model):
+    """How a new revision reaches the hosts."""
+
+    type: StrategyType = Field(default=StrategyType.IMMEDIATE, description="Immediate: all hosts at once")
+
+
+class DeploymentMeasurement(Model):
+    """Set by an experiment on the deployment of each variant: render for measuring."""
+
+    experiment: str = Field(description="name of the Experiment")
+    run: int = Field(default=1, ge=1, description="run number")
+    variant: str = Field(description="name of the variant")
+    exporters: str = Field(default="Replace", pattern="^(Replace|Keep)$", description="Replace: only the meter")
+    window: Duration = Field(default=Duration("2s"), description="length of a sample window")
+
+
+class PipelineDeploymentSpec(Model):
+    """Keep this pipeline running on these hosts."""
+
+    pipeline: PipelineSource = Field(description="what runs")
+    engine: Engine = Field(default=Engine.AUTO, description="what runs it")
+    host_selector: LabelSelector = Field(default_factory=LabelSelector, description="hosts that run it; empty: all")
+    strategy: RolloutStrategy = Field(default_factory=RolloutStrategy, description="how a new revision is rolled out")
+    variant_labels: dict[str, str] = Field(
+        default_factory=dict, description="resource attributes added last to everything exported"
+    )
+    revision_history_limit: int = Field(default=10, ge=1, le=100, description="old revisions kept")
+    paused: bool = Field(default=False, description="true: no new revision is rolled out")
+    min_ready: Duration = Field(default=Duration("2s"), description="how long it must be ready to count as good")
+    progress_deadline: Duration = Field(
+        default=Duration("60s"), description="time for a revision to become ready; then it is rolled back"
+    )
+    measurement: DeploymentMeasurement | None = Field(default=None, description="set by experiments on their variants")
+
+
+class CollectorCounts(Model):
+    """How far a rollout is, in collectors."""
+
+    desired: int = Field(default=0, description="hosts that should run it")
+    updated: int = Field(default=0, description="of them, running the attempted revision")
+    ready: int = Field(default=0, description="of them, ready")
+
+
+class RevisionOutcome(StrEnum):
+    """What became of a revision."""
+
+    PROGRESSING = "Progressing"
+    DEPLOYED = "Deployed"
+    SUPERSEDED = "Superseded"
+    ROLLED_BACK = "RolledBack"
+
+
+class RevisionRecord(Model):
+    """One line of rollout history."""
+
+    revision: int = Field(description="number, counting up")
+    name: str = Field(description="name of the PipelineRevision")
+    pipeline_hash: str = Field(default="", description="hash of the user's processors with parameters resolved")
+    config_hash: str = Field(default="", description="hash of the rendered configuration")
+    deployed_at: str = Field(default="", description="RFC 3339 UTC")
+    outcome: RevisionOutcome = Field(default=RevisionOutcome.PROGRESSING, description="what became of it")
+    reason: str = Field(default="", description="why, where it failed or was undone")
+
+
+class RevisionAttempt(Model):
+    """The revision last tried, with the reason if it did not become good."""
+
+    revision: int = Field(default=0, description="number")
+    name: str = Field(default="", description="name of the PipelineRevision")
+    config_hash: str = Field(default="", description="hash of the rendered configuration")
+    reason: str = Field(default="", description="PascalCase; empty when it is the effective one")
+    message: str = Field(default="", description="for people")
+    started_at: str = Field(default="", description="RFC 3339 UTC")
+
+
+class PipelineDeploymentStatus(Status):
+    """What runs, what was tried; conditions: Available, Progressing, Ready."""
+
+    revision: int = Field(default=0, description="effective revision: what really runs; 0: none yet")
+    config_hash: str = Field(default="", description="hash of the effective rendered configuration")
+    pipeline_hash: str = Field(default="", description="hash of the effective user pipeline")
+    engine: Engine | None = Field(default=None, description="engine in use")
+    collectors: CollectorCounts = Field(default_factory=CollectorCounts, description="how far the rollout is")
+    attempted: RevisionAttempt | None = Field(default=None, description="revision last tried")
+    history: list[RevisionRecord] = Field(default_factory=list, description="revisions, oldest first")
+
+
+class PipelineDeployment(Resource):
+    """Keep a pipeline running on selected hosts; roll out, roll back."""
+
+    info: ClassVar[KindInfo] = KindInfo(
+        kind="PipelineDeployment",
+        plural="pipelinedeployments",
+        short_names=("pd",),
+        categories=("phoenix", "all"),
+        columns=(
+            PrinterColumn("Revision", ".status.revision", "integer"),
+            PrinterColumn("Desired", ".status.collectors.desired", "integer"),
+            PrinterColumn("Ready", ".status.collectors.ready", "integer"),
+            PrinterColumn("Available", '.status.conditions[?(@.type=="Available")].status'),
+            PrinterColumn("Hash", ".status.pipelineHash", "string", 1),
+            PrinterColumn("Age", ".metadata.creationTimestamp", "date"),
+        ),
+        description="Keep a pipeline running on selected hosts; roll out, roll back.",
+    )
+    spec: PipelineDeploymentSpec = Field(description="what should run where")
+    status: PipelineDeploymentStatus = Field(default_factory=PipelineDeploymentStatus, description="what runs")
+
+
+class PipelineRevisionSpec(Model):
+    """One resolved pipeline. Immutable."""
+
+    revision: int = Field(ge=1, description="number within its deployment")
+    pipeline: PipelineSource = Field(description="source as the deployment's spec had it: what undo restores")
+    resolved: dict[str, Any] = Field(description="collector configuration with parameters resolved, before injection")
+    parameters: dict[str, Any] = Field(default_factory=dict, description="parameters with defaults filled in")
+    template_generation: int = Field(default=0, description="generation of the template it was resolved from")
+    engine: Engine = Field(default=Engine.EMBEDDED, description="engine resolved for it")
+    engine_version: str = Field(default="", description="version of that engine")
+    variant_labels: dict[str, str] = Field(default_factory=dict, description="labels added last")
+    pipeline_hash: str = Field(description="hash of the user's processors with parameters resolved")
+
+
+class PipelineRevision(Resource):
+    """One resolved pipeline with its hash; what history, diff and undo read. Made by controllers."""
+
+    info: ClassVar[KindInfo] = KindInfo(
+        kind="PipelineRevision",
+        plural="pipelinerevisions",
+        short_names=("prev",),
+        categories=("phoenix",),
+        columns=(
+            PrinterColumn("Revision", ".spec.revision", "integer"),
+            PrinterColumn("Hash", ".spec.pipelineHash"),
+            PrinterColumn("Engine", ".spec.engine"),
+            PrinterColumn("Age", ".metadata.creationTimestamp", "date"),
+        ),
+        has_status=False,
+        description="One resolved pipeline with its hash. Made by controllers.",
+    )
+    spec: PipelineRevisionSpec = Field(description="what was resolved")

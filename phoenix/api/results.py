@@ -1,0 +1,135 @@
+"""What an experiment found: results a person can check, figure by figure."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from phoenix.apimachinery.model import Model
+
+
+class Verdict(StrEnum):
+    """About a candidate. Invalid: the measurement cannot be trusted. Inconclusive: the evidence is thin."""
+
+    PROMOTE = "Promote"
+    REJECT = "Reject"
+    INCONCLUSIVE = "Inconclusive"
+    INVALID = "Invalid"
+
+
+class Interval(Model):
+    """An estimate with its confidence interval."""
+
+    value: float = Field(description="point estimate")
+    low: float = Field(description="lower bound")
+    high: float = Field(description="upper bound")
+
+
+class InputResult(Model):
+    """Whether every variant had the same input."""
+
+    points: dict[str, int] = Field(default_factory=dict, description="data points acknowledged, by variant")
+    sent: dict[str, int] = Field(default_factory=dict, description="data points sent, by variant")
+    digest: dict[str, str] = Field(default_factory=dict, description="digest over all payloads, by variant")
+    parity: bool | None = Field(default=None, description="true: equal; absent: no data yet")
+    missed_points: int = Field(default=0, description="points the source should have sent and did not")
+    windows: int = Field(default=0, description="measured windows with complete data")
+    expected_windows: int = Field(default=0, description="windows the run should have by now")
+
+
+class SignalResult(Model):
+    """How one signal's answers compare."""
+
+    name: str = Field(description="name of the signal")
+    values: int = Field(default=0, description="baseline values compared")
+    max_relative_error: float | None = Field(default=None, description="largest relative error; absent: no pair")
+    lost: int = Field(default=0, description="baseline values missing or outside the tolerance")
+    missing: list[str] = Field(default_factory=list, description="groups the baseline has and the candidate lacks")
+    extra: list[str] = Field(default_factory=list, description="groups only the candidate has")
+    reason: str = Field(default="", description="why values were lost, where it can be told")
+
+
+class CriterionResult(Model):
+    """One bound, one value."""
+
+    metric: str = Field(description="what was judged")
+    passed: bool | None = Field(default=None, description="absent: cannot be told (see reason)")
+    value: float | None = Field(default=None, description="value found")
+    min: float | None = Field(default=None, description="bound")
+    max: float | None = Field(default=None, description="bound")
+    reason: str = Field(default="", description="NotComparable, NoData, or why it failed")
+
+
+class CostResult(Model):
+    """One bill. A person can redo the sums from `inputs` and the named price book."""
+
+    price_book: str = Field(description="name@version")
+    currency: str = Field(default="USD", description="ISO 4217")
+    baseline: float = Field(description="a month, whole fleet")
+    candidate: float = Field(description="a month, whole fleet")
+    saving: float = Field(description="baseline minus candidate")
+    confidence: str = Field(default="", description="of the price book")
+    inputs: dict[str, float] = Field(default_factory=dict, description="what the sums were made from, units in names")
+    formula: str = Field(default="", description="the sum in words")
+
+
+class Comparison(Model):
+    """A candidate against the baseline; absent figures are unknown, not zero."""
+
+    cardinality_reduction: float | None = Field(default=None, description="ratio of active series saved")
+    sample_reduction: float | None = Field(default=None, description="ratio of samples saved")
+    byte_reduction: float | None = Field(default=None, description="ratio of bytes saved")
+    signal_loss: float | None = Field(default=None, description="ratio of signal values lost, 0 to 1")
+    critical_coverage: float | None = Field(default=None, description="ratio of critical pairs kept, 0 to 1")
+    cpu_increase: Interval | None = Field(default=None, description="ratio, with interval")
+    memory_increase: Interval | None = Field(default=None, description="ratio, with interval")
+    not_comparable: str = Field(default="", description="why CPU and memory do not count, where they do not")
+
+
+class Contributor(Model):
+    """A metric or label and what it costs."""
+
+    metric: str = Field(description="Prometheus metric name (family)")
+    label: str = Field(default="", description="label; empty: the metric as a whole")
+    series: int = Field(description="active series it accounts for")
+    values: int | None = Field(default=None, description="distinct values of the label")
+
+
+class VariantResult(Model):
+    """What left one variant over the measured windows."""
+
+    name: str = Field(description="name of the variant")
+    streams: int = Field(default=0, description="distinct OTLP streams (union over windows)")
+    active_series: int = Field(
+        default=0, description="distinct series as a Prometheus-type backend counts them (union)"
+    )
+    points: int = Field(default=0, description="data points")
+    samples: int = Field(default=0, description="Prometheus-type samples")
+    bytes: int = Field(default=0, description="uncompressed OTLP bytes without phoenix.* labels")
+    duplicates: int = Field(default=0, description="points with an identity and time already seen")
+    late_points: int = Field(default=0, description="points that came after their window's grace")
+    cpu_seconds: float | None = Field(default=None, description="CPU over the measured time, seconds")
+    uss_bytes: int | None = Field(default=None, description="unique memory, median, bytes")
+    verdict: Verdict | None = Field(default=None, description="about this candidate; absent for the baseline")
+    reason: str = Field(default="", description="why, in a sentence a person can check")
+    vs_baseline: Comparison | None = Field(default=None, description="absent for the baseline")
+    signals: list[SignalResult] = Field(default_factory=list, description="signals compared with the baseline")
+    critical: dict[str, float] = Field(default_factory=dict, description="coverage by critical matcher, 0 to 1")
+    cost: list[CostResult] = Field(default_factory=list, description="bills")
+    top_contributors: list[Contributor] = Field(default_factory=list, description="what costs most")
+    criteria: list[CriterionResult] = Field(default_factory=list, description="bounds judged")
+
+
+class ExperimentResults(Model):
+    """Everything found so far; final when the experiment is complete."""
+
+    final: bool = Field(default=False, description="true: no figure will change any more")
+    computed_at: str = Field(default="", description="RFC 3339 UTC")
+    input: InputResult = Field(default_factory=InputResult, description="whether input was equal")
+    variants: list[VariantResult] = Field(
+        default_factory=list,
+        description="by variant, baseline first",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+    )
+    problems: list[str] = Field(default_factory=list, description="why the run is not valid, if it is not")

@@ -1,0 +1,1 @@
+"""What every kind shares: metadata, conditions, selectors, patches, quantities, errors. Pure; imports nothing above."""

@@ -1,0 +1,25 @@
+"""The base of everything that crosses the wire: camelCase JSON, snake_case Python, absent rather than null."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+
+class Model(BaseModel):
+    """A wire value. Unknown fields are dropped here; the schema walker (`phoenix.api.schema`) is what reports them."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, extra="ignore", validate_default=True, use_enum_values=False
+    )
+
+    def to_wire(self) -> dict[str, Any]:
+        """JSON-ready dict with camelCase keys; fields that are None are absent."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+    @classmethod
+    def from_wire(cls, wire: Any) -> Self:
+        """Validate a JSON value. Raises pydantic.ValidationError."""
+        return cls.model_validate(wire)

@@ -1,0 +1,108 @@
+"""Label and field selectors: parse once, match many."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import Field
+
+from phoenix.apimachinery.errors import BadRequest
+from phoenix.apimachinery.model import Model
+
+_SET_TERM = re.compile(r"^\s*(\S+)\s+(in|notin)\s*\(([^)]*)\)\s*$")
+_KEY = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One term: `op` is `in`, `notin`, `exists` or `absent`."""
+
+    key: str
+    op: str
+    values: frozenset[str] = frozenset()
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Whether labels satisfy the term; `notin` also matches objects without the key, as upstream."""
+        value = labels.get(self.key)
+        match self.op:
+            case "in":
+                return value is not None and value in self.values
+            case "notin":
+                return value is None or value not in self.values
+            case "exists":
+                return value is not None
+            case _:
+                return value is None
+
+
+class LabelSelector(Model):
+    """Kubernetes' label selector; an empty one matches everything."""
+
+    match_labels: dict[str, str] = Field(default_factory=dict, description="each label must have this value")
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Whether every wanted label is there with its value."""
+        return all(labels.get(key) == value for key, value in self.match_labels.items())
+
+
+def _split_terms(text: str) -> list[str]:
+    return [term.strip() for term in re.split(r",(?![^(]*\))", text) if term.strip()]
+
+
+def parse_label_selector(text: str) -> tuple[Requirement, ...]:
+    """Parse `a=b,c!=d,e in (f,g),h,!i`; empty terms are ignored.
+
+    Raises:
+        BadRequest: a term is none of these forms.
+    """
+    return tuple(_parse_term(term) for term in _split_terms(text))
+
+
+def _parse_term(term: str) -> Requirement:
+    if found := _SET_TERM.match(term):
+        values = frozenset(value.strip() for value in found[3].split(","))
+        return _checked(Requirement(found[1], found[2], values), term)
+    for sign, op in (("!=", "notin"), ("==", "in"), ("=", "in")):
+        if sign in term:
+            key, value = term.split(sign, 1)
+            return _checked(Requirement(key.strip(), op, frozenset({value.strip()})), term)
+    if term.startswith("!"):
+        return _checked(Requirement(term[1:].strip(), "absent"), term)
+    return _checked(Requirement(term, "exists"), term)
+
+
+def _checked(requirement: Requirement, term: str) -> Requirement:
+    if not _KEY.match(requirement.key):
+        msg = f"unable to parse requirement: {term!r} is not key=value, key!=value, key in (a,b), key or !key"
+        raise BadRequest(msg)
+    return requirement
+
+
+def parse_field_selector(text: str) -> tuple[tuple[str, bool, str], ...]:
+    """Parse `metadata.name=x,status.phase!=y` into (path, equal?, value); empty terms are ignored.
+
+    Raises:
+        BadRequest: a term is not an (in)equality.
+    """
+    terms: list[tuple[str, bool, str]] = []
+    for term in _split_terms(text):
+        for sign, equal in (("!=", False), ("==", True), ("=", True)):
+            if sign in term:
+                path, value = term.split(sign, 1)
+                terms.append((path.strip(), equal, value.strip()))
+                break
+        else:
+            msg = f"invalid field selector {term!r}: write path=value or path!=value"
+            raise BadRequest(msg)
+    return tuple(terms)
+
+
+def field_value(wire: Mapping[str, Any], path: str) -> str:
+    """The text a field selector compares: the value at a dotted path, `""` where absent."""
+    value: Any = wire
+    for part in path.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return "" if value is None else str(value)

@@ -1,0 +1,1 @@
+"""The only writer: Kubernetes-shaped routes over the store."""

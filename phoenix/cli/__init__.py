@@ -1,0 +1,1 @@
+"""phoenixctl: flags to options to run, one verb a file."""

@@ -1,0 +1,1 @@
+"""Child program: runs the embedded engine on one configuration file."""

@@ -1,0 +1,1 @@
+"""The embedded engine: stock collector configuration for metrics, executed in Python."""

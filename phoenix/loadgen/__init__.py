@@ -1,0 +1,1 @@
+"""Child program: sends the same modelled bytes to every target."""

@@ -1,0 +1,1 @@
+"""YAML files to wire objects; errors with file and line."""

@@ -1,0 +1,1 @@
+"""Child program: counts what leaves each variant."""

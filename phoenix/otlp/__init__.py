@@ -1,0 +1,1 @@
+"""OTLP metrics as bytes: scan, identity, Prometheus naming, template encoding, fan-out to targets."""

@@ -1,0 +1,1 @@
+"""Templates to collector configuration: resolve, render, lint, hash. Pure."""

@@ -1,0 +1,1 @@
+"""Running reconcilers well: informer, workqueue, backoff, controller, events, finalizers."""

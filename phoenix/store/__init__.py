@@ -1,0 +1,1 @@
+"""Keys, bytes and revisions on SQLite: durable before acknowledged, watchable. Knows no kind."""
