@@ -1,1 +1,1 @@
-"""asyncio parts that know nothing of Phoenix: clock, owned tasks, backoff, signals."""
+"""Asyncio habits: clock, backoff, owned tasks, signals. Knows nothing of Phoenix."""
