@@ -97,18 +97,18 @@ class Contributor(Model):
 
 
 class VariantResult(Model):
-    """What left one variant over the measured windows."""
+    """What left one variant over the measured windows; absent figures are unknown, not zero."""
 
     name: str = Field(description="name of the variant")
-    streams: int = Field(default=0, description="distinct OTLP streams (union over windows)")
-    active_series: int = Field(
-        default=0, description="distinct series as a Prometheus-type backend counts them (union)"
+    streams: int | None = Field(default=None, description="distinct OTLP streams (union over windows)")
+    active_series: int | None = Field(
+        default=None, description="distinct series as a Prometheus-type backend counts them (union)"
     )
-    points: int = Field(default=0, description="data points")
-    samples: int = Field(default=0, description="Prometheus-type samples")
-    bytes: int = Field(default=0, description="uncompressed OTLP bytes without phoenix.* labels")
-    duplicates: int = Field(default=0, description="points with an identity and time already seen")
-    late_points: int = Field(default=0, description="points that came after their window's grace")
+    points: int | None = Field(default=None, description="data points")
+    samples: int | None = Field(default=None, description="Prometheus-type samples")
+    bytes: int | None = Field(default=None, description="uncompressed OTLP bytes without phoenix.* labels")
+    duplicates: int | None = Field(default=None, description="points with an identity and time already seen")
+    late_points: int | None = Field(default=None, description="points that came after their window's grace")
     cpu_seconds: float | None = Field(default=None, description="CPU over the measured time, seconds")
     uss_bytes: int | None = Field(default=None, description="unique memory, median, bytes")
     verdict: Verdict | None = Field(default=None, description="about this candidate; absent for the baseline")
