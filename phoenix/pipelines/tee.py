@@ -1,0 +1,70 @@
+"""The collector that feeds the variants of an experiment with live data: one source, the same bytes to every target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from phoenix.pipelines import inject
+from phoenix.pipelines.hashing import config_hash
+from phoenix.pipelines.render import Rendered
+
+
+@dataclass(frozen=True, slots=True)
+class TeeReport:
+    """Where a tee reports what it sent: the experiment's samples. `window` is a duration such as `2s`."""
+
+    namespace: str
+    experiment: str
+    run: int
+    window: str
+    host: str
+
+
+def hostmetrics_tee(
+    *, scrapers: Sequence[str], interval: str, targets: Mapping[str, str], report: TeeReport
+) -> Rendered:
+    """A tee of the host's own metrics.
+
+    Args:
+        scrapers: hostmetrics scrapers: cpu, memory, process.
+        interval: time between scrapes, a duration; the agent's clock decides the ticks.
+        targets: variant name to base URL, or to `${phoenix:endpoint:VARIANT}`; the order is kept.
+    """
+    # A process that ends between being listed and being read is no fault of the host's.
+    settings: dict[str, dict[str, Any]] = {"process": {"mute_process_all_errors": True}}
+    receiver = {
+        "collection_interval": interval,
+        "initial_delay": "0s",
+        "scrapers": {scraper: settings.get(scraper, {}) for scraper in scrapers},
+    }
+    return _tee("hostmetrics", receiver, interval, targets, report)
+
+
+def otlp_tee(*, port: int | None, interval: str, targets: Mapping[str, str], report: TeeReport) -> Rendered:
+    """A tee of what real senders send to an OTLP/HTTP address; `port` None: one the agent allocates, named `otlp`."""
+    endpoint = inject.listen_address("otlp") if port is None else f"{inject.ADDRESS}:{port}"
+    return _tee("otlp", inject.otlp_receiver(endpoint), interval, targets, report)
+
+
+def _tee(name: str, receiver: dict[str, Any], interval: str, targets: Mapping[str, str], report: TeeReport) -> Rendered:
+    exporter = {
+        "targets": [{"name": target, "endpoint": endpoint} for target, endpoint in targets.items()],
+        "interval": interval,
+        "report": {
+            "endpoint_file": "${phoenix:endpointFile}",
+            "namespace": report.namespace,
+            "experiment": report.experiment,
+            "run": report.run,
+            "window": report.window,
+            "host": report.host,
+        },
+    }
+    config: dict[str, Any] = {
+        "receivers": {name: receiver},
+        "exporters": {inject.TEE_EXPORTER: exporter},
+        "service": {"pipelines": {"metrics": {"receivers": [name], "exporters": [inject.TEE_EXPORTER]}}},
+    }
+    inject.add_health_and_telemetry(config, keep_user_telemetry=False)
+    return Rendered(config, config_hash(config), ())
