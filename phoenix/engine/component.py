@@ -1,0 +1,119 @@
+"""What every component of the engine is: a type name, a way to read its configuration, a create function, a lifecycle.
+
+Guarantees of a component: `start` returns when it is ready and raises StartError when it cannot be; `shutdown` hands on
+what it holds, then frees everything; it is safe before `start` and safe twice; being cancelled in `shutdown` still
+frees everything, at the cost of what was held.
+
+Order: consumers start before producers and stop after them, so nobody ever hands data to a stopped consumer.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from phoenix.engine.config.ids import ComponentId
+from phoenix.engine.config.section import Section
+from phoenix.engine.data import Metrics
+from phoenix.engine.telemetry import Telemetry
+
+
+class Component(Protocol):
+    """A started and stopped part."""
+
+    async def start(self) -> None:
+        """Become ready.
+
+        Raises:
+            StartError: it cannot, such as when its port is taken.
+        """
+
+    async def shutdown(self) -> None:
+        """Hand on what is held and free everything."""
+
+
+class Consumer(Protocol):
+    """Whoever takes metrics."""
+
+    @property
+    def mutates(self) -> bool:
+        """Whether it (or one behind it, before a copy) changes what it is given."""
+
+    async def consume(self, metrics: Metrics) -> None:
+        """Take the metrics; a return means responsibility was taken over.
+
+        Raises:
+            ConsumeError: it was not taken; its `retryable` says whether later may work.
+        """
+
+
+class Processor(Component, Consumer, Protocol):
+    """Takes metrics and hands others to the next consumer."""
+
+
+class Exporter(Component, Consumer, Protocol):
+    """Takes metrics out of the collector."""
+
+
+class Extension(Component, Protocol):
+    """A part beside the pipelines that is told when they run."""
+
+    def pipelines_ready(self, ready: bool) -> None:
+        """Told true once all pipelines run and false before they stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the engine gives a component beside its own configuration."""
+
+    id: ComponentId
+    path: str
+    """where it is in the configuration, such as `exporters.otlphttp/meter`"""
+    telemetry: Telemetry
+    log: logging.Logger
+    workers: Executor
+    """one thread for CPU-heavy work, so that the event loop keeps answering; serial"""
+    fail: Callable[[BaseException], None]
+    """tells the engine that this component cannot go on; the collector then ends"""
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverFactory:
+    """How to make a receiver of one type. `parse` adds findings to the section, it never raises."""
+
+    types: tuple[str, ...]
+    parse: Callable[[Section], Any]
+    create: Callable[[Settings, Any, Consumer], Component]
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessorFactory:
+    """How to make a processor of one type."""
+
+    types: tuple[str, ...]
+    parse: Callable[[Section], Any]
+    create: Callable[[Settings, Any, Consumer], Processor]
+
+
+@dataclass(frozen=True, slots=True)
+class ExporterFactory:
+    """How to make an exporter of one type."""
+
+    types: tuple[str, ...]
+    parse: Callable[[Section], Any]
+    create: Callable[[Settings, Any], Exporter]
+
+
+@dataclass(frozen=True, slots=True)
+class ExtensionFactory:
+    """How to make an extension of one type."""
+
+    types: tuple[str, ...]
+    parse: Callable[[Section], Any]
+    create: Callable[[Settings, Any], Extension]
+
+
+Factory = ReceiverFactory | ProcessorFactory | ExporterFactory | ExtensionFactory

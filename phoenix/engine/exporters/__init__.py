@@ -1,0 +1,1 @@
+"""The exporters of the embedded engine, one folder entry a type; `phoenix.engine.registry` lists them."""

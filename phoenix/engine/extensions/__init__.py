@@ -1,0 +1,1 @@
+"""The extensions of the embedded engine, one folder entry a type; `phoenix.engine.registry` lists them."""

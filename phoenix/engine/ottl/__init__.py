@@ -1,0 +1,1 @@
+"""OTTL, the OpenTelemetry Transformation Language: lexer, parser, and compilation to closures over OTLP messages."""

@@ -1,0 +1,151 @@
+"""The `otlp` receiver: OTLP/HTTP with protobuf bodies, plain or gzip, at /v1/metrics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from phoenix.engine.component import Component, Consumer, ReceiverFactory, Settings
+from phoenix.engine.config.section import OTELCOL, Section
+from phoenix.engine.data import Metrics
+from phoenix.engine.endpoints import HttpServer, ListenAddress, listen_address
+from phoenix.engine.errors import BadData, ConsumeError
+
+_PROTOBUF = "application/x-protobuf"
+_ENCODINGS = frozenset({"", "identity", "gzip", "deflate", "zlib"})
+_INVALID_ARGUMENT, _UNAVAILABLE, _INTERNAL = 3, 14, 13
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Where and how much to receive."""
+
+    address: ListenAddress
+    path: str
+    max_body_bytes: int
+
+
+def parse(section: Section) -> Config:
+    """Read `protocols.http`; gRPC is refused."""
+    protocols = section.section("protocols")
+    grpc = protocols.section("grpc")
+    if protocols.has("grpc") and grpc.boolean("enabled", True):
+        protocols.fault("grpc", "the Embedded engine receives OTLP over HTTP only", f"use protocols.http, or {OTELCOL}")
+    http = protocols.section("http")
+    if not (protocols.has("http") and http.boolean("enabled", True)) and not protocols.has("grpc"):
+        section.fault(
+            "", "must specify at least one protocol when using the OTLP receiver", "write protocols: {http: {}}"
+        )
+    config = Config(
+        listen_address(http, "endpoint", "localhost:4318"),
+        http.string("metrics_url_path", "/v1/metrics"),
+        http.integer("max_request_body_size", 20 << 20, minimum=0) or (20 << 20),
+    )
+    if not config.path.startswith("/"):
+        http.fault("metrics_url_path", "must begin with /")
+    for ignored in ("traces_url_path", "logs_url_path", "include_metadata", "compression_algorithms"):
+        http.raw(ignored)
+    http.unsupported("tls", "cors", "auth", "middlewares", "response_headers")
+    for timeout in ("read_timeout", "read_header_timeout", "write_timeout", "idle_timeout", "keep_alives_enabled"):
+        http.raw(timeout)
+    http.close()
+    protocols.close()
+    section.close()
+    return config
+
+
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 127:
+        out.append(value & 127 | 128)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def status_body(code: int, message: str) -> bytes:
+    """An encoded google.rpc.Status, the body OTLP/HTTP wants with an error."""
+    text = message.encode()
+    return b"\x08" + _varint(code) + b"\x12" + _varint(len(text)) + text
+
+
+def _refusal(http_status: int, code: int, message: str) -> web.Response:
+    return web.Response(status=http_status, body=status_body(code, message), content_type=_PROTOBUF)
+
+
+class OtlpReceiver:
+    """Answers 200 once the pipeline took the data, 400 for what it cannot read, 503 or 500 where it was refused."""
+
+    def __init__(self, settings: Settings, config: Config, next_consumer: Consumer) -> None:
+        self._next = next_consumer
+        self._max_body_bytes = config.max_body_bytes
+        labels = {"receiver": str(settings.id), "transport": "http"}
+        self._accepted = settings.telemetry.counter("otelcol_receiver_accepted_metric_points", **labels)
+        self._refused = settings.telemetry.counter("otelcol_receiver_refused_metric_points", **labels)
+        app = web.Application(client_max_size=config.max_body_bytes)
+        app.router.add_route("*", config.path, self._export)
+        self._server = HttpServer(settings.path, config.address, app)
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return self._server.port
+
+    async def start(self) -> None:
+        """Listen.
+
+        Raises:
+            StartError: the port is taken.
+        """
+        await self._server.start()
+
+    async def shutdown(self) -> None:
+        """Stop listening; requests under way are answered first."""
+        await self._server.stop()
+
+    async def _export(self, request: web.Request) -> web.Response:
+        if request.method != "POST":
+            return web.Response(status=405, text="405 method not allowed, supported: [POST]", headers={"Allow": "POST"})
+        if request.content_type != _PROTOBUF:
+            return web.Response(
+                status=415, text=f"415 unsupported media type, supported by the Embedded engine: [{_PROTOBUF}]"
+            )
+        encoding = request.headers.get("Content-Encoding", "").lower()
+        if encoding not in _ENCODINGS:
+            return _refusal(400, _INVALID_ARGUMENT, f"unsupported Content-Encoding: {encoding}")
+        try:
+            metrics = Metrics.received(await request.read())
+        except web.HTTPRequestEntityTooLarge:
+            return _refusal(
+                400, _INVALID_ARGUMENT, f"request body too large: the limit is {self._max_body_bytes} bytes"
+            )
+        except web.RequestPayloadError as error:
+            return _refusal(400, _INVALID_ARGUMENT, f"the body cannot be read: {error}")
+        except BadData as error:
+            return _refusal(400, _INVALID_ARGUMENT, str(error))
+        return await self._hand_on(metrics)
+
+    async def _hand_on(self, metrics: Metrics) -> web.Response:
+        points = metrics.points
+        if points:
+            try:
+                await self._next.consume(metrics)
+            except BadData as error:
+                self._refused.add(points)
+                return _refusal(400, _INVALID_ARGUMENT, str(error))
+            except ConsumeError as error:
+                self._refused.add(points)
+                if error.retryable:
+                    return _refusal(503, _UNAVAILABLE, str(error))
+                return _refusal(500, _INTERNAL, str(error))
+        self._accepted.add(points)
+        return web.Response(body=b"", content_type=_PROTOBUF)  # an empty ExportMetricsServiceResponse
+
+
+def create(settings: Settings, config: Config, next_consumer: Consumer) -> Component:
+    """Make the receiver."""
+    return OtlpReceiver(settings, config, next_consumer)
+
+
+FACTORY = ReceiverFactory(("otlp",), parse, create)

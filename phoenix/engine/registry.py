@@ -1,0 +1,19 @@
+"""The table of components: what this engine can run, and what it has only heard of."""
+
+from __future__ import annotations
+
+from phoenix.engine.component import ExporterFactory, ExtensionFactory, ProcessorFactory, ReceiverFactory
+from phoenix.engine.exporters import otlphttp
+from phoenix.engine.extensions import health_check
+from phoenix.engine.processors import batch
+from phoenix.engine.receivers import otlp
+
+_RECEIVERS = (otlp.FACTORY,)
+_PROCESSORS = (batch.FACTORY,)
+_EXPORTERS = (otlphttp.FACTORY,)
+_EXTENSIONS = (health_check.FACTORY,)
+
+RECEIVERS: dict[str, ReceiverFactory] = {name: factory for factory in _RECEIVERS for name in factory.types}
+PROCESSORS: dict[str, ProcessorFactory] = {name: factory for factory in _PROCESSORS for name in factory.types}
+EXPORTERS: dict[str, ExporterFactory] = {name: factory for factory in _EXPORTERS for name in factory.types}
+EXTENSIONS: dict[str, ExtensionFactory] = {name: factory for factory in _EXTENSIONS for name in factory.types}
