@@ -300,6 +300,14 @@ class PromotionRecord(Model):
     rolled_back_at: str | None = Field(default=None, description="RFC 3339 UTC of a rollback")
 
 
+class RunEnding(Model):
+    """A run that is ending: its processes are being ended, then the phase becomes `phase`."""
+
+    phase: ExperimentPhase = Field(description="phase once everything is gone")
+    reason: str = Field(description="PascalCase")
+    message: str = Field(default="", description="for people")
+
+
 class ExperimentStatus(Status):
     """How the run goes and what it found.
 
@@ -317,6 +325,7 @@ class ExperimentStatus(Status):
     measure_to: str | None = Field(default=None, description="RFC 3339 UTC: last measured window ends")
     completed_at: str | None = Field(default=None, description="RFC 3339 UTC")
     deploying_since: str | None = Field(default=None, description="RFC 3339 UTC, for the progress deadline")
+    ending: RunEnding | None = Field(default=None, description="set while the run's processes are being ended")
     hosts: list[str] = Field(default_factory=list, description="hosts chosen at the start")
     pipeline_hash: dict[str, str] = Field(default_factory=dict, description="hash judged, by variant")
     variants: list[PinnedVariant] = Field(default_factory=list, description="variants as resolved at the start")

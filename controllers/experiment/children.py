@@ -1,0 +1,172 @@
+"""The objects an experiment makes, complete, from its spec and what its status pinned. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from controllers.experiment.timeline import GRACE_S, Timeline
+from phoenix.api.collector import Collector, CollectorRole, CollectorSpec, Engine
+from phoenix.api.experiment import Experiment
+from phoenix.api.loadgenerator import LoadGenerator, LoadGeneratorSpec, Target
+from phoenix.api.loadprofile import LoadProfileSpec
+from phoenix.api.meter import Meter, MeterSpec
+from phoenix.api.pipeline import DeploymentMeasurement, PipelineDeployment, PipelineDeploymentSpec, PipelineSource
+from phoenix.api.process import PROCESS_FINALIZER, MeasurementRef
+from phoenix.apimachinery.conditions import micro_timestamp
+from phoenix.apimachinery.meta import ObjectMeta, owner_reference
+from phoenix.apimachinery.names import LABEL_EXPERIMENT, LABEL_HOST, LABEL_RUN, LABEL_VARIANT, child_name
+from phoenix.apimachinery.units import Duration, format_seconds
+from phoenix.pipelines.tee import TeeReport, hostmetrics_tee, otlp_tee
+
+SOURCE_SLACK_S = 30.0
+"""A generator whose controller died ends this long after the run's end by itself, seconds."""
+
+
+def labels(experiment: Experiment, **more: str) -> dict[str, str]:
+    """Labels of every child of this run."""
+    return {LABEL_EXPERIMENT: experiment.metadata.name, LABEL_RUN: str(experiment.status.run), **more}
+
+
+def _meta(experiment: Experiment, name: str, *, process: bool, **more: str) -> ObjectMeta:
+    return ObjectMeta(
+        name=name,
+        namespace=experiment.metadata.namespace,
+        labels=labels(experiment, **more),
+        owner_references=[owner_reference(experiment)],
+        finalizers=[PROCESS_FINALIZER] if process else [],
+    )
+
+
+def window(experiment: Experiment) -> Duration:
+    """Length of a sample window."""
+    return Duration(format_seconds(experiment.spec.timing.window_s))
+
+
+def _measurement(experiment: Experiment) -> MeasurementRef:
+    return MeasurementRef(experiment=experiment.metadata.name, run=experiment.status.run, window=window(experiment))
+
+
+def meter(experiment: Experiment, host: str) -> Meter:
+    """The meter behind this host's variants."""
+    spec = experiment.spec
+    return Meter(
+        metadata=_meta(
+            experiment,
+            child_name(experiment.metadata.name, "meter", host),
+            process=True,
+            **{LABEL_HOST: host},
+        ),
+        spec=MeterSpec(
+            host=host,
+            variants=[variant.name for variant in spec.variants],
+            window=window(experiment),
+            grace=Duration(format_seconds(GRACE_S)),
+            signals=spec.analysis.signals,
+            critical=spec.analysis.critical,
+            measurement=_measurement(experiment),
+            progress_deadline=spec.timing.progress_deadline,
+        ),
+    )
+
+
+def deployment_name(experiment: Experiment, variant: str) -> str:
+    """Name of the deployment that runs a variant."""
+    return child_name(experiment.metadata.name, variant)
+
+
+def deployment(experiment: Experiment, variant: str, resolved: dict[str, Any], engine: Engine) -> PipelineDeployment:
+    """The deployment of one variant: its pipeline as pinned, rendered for measuring."""
+    spec = experiment.spec
+    return PipelineDeployment(
+        metadata=_meta(experiment, deployment_name(experiment, variant), process=False, **{LABEL_VARIANT: variant}),
+        spec=PipelineDeploymentSpec(
+            pipeline=PipelineSource(config=resolved),
+            engine=engine,
+            host_selector=spec.host_selector,
+            min_ready=Duration("0s"),
+            progress_deadline=spec.timing.progress_deadline,
+            measurement=DeploymentMeasurement(
+                experiment=experiment.metadata.name,
+                run=experiment.status.run,
+                variant=variant,
+                exporters=spec.exporters,
+                window=window(experiment),
+            ),
+        ),
+    )
+
+
+def targets(experiment: Experiment, collectors: tuple[Collector, ...], host: str) -> list[Target]:
+    """Where the source of this host sends to: every variant's collector there, in the order of spec.variants."""
+    found = {
+        item.metadata.labels.get(LABEL_VARIANT, ""): item
+        for item in collectors
+        if item.spec.host == host and item.spec.role == CollectorRole.VARIANT
+    }
+    result: list[Target] = []
+    for variant in experiment.spec.variants:
+        item = found.get(variant.name)
+        port = item.status.ports.get("otlp") if item else None
+        if item is None or port is None:
+            return []
+        result.append(Target(name=variant.name, endpoint=f"http://{item.status.address or '127.0.0.1'}:{port}"))
+    return result
+
+
+def generator(experiment: Experiment, host: str, timeline: Timeline, to: list[Target]) -> LoadGenerator:
+    """The load generator of this host."""
+    load = experiment.spec.source.load
+    assert load is not None  # only called for this source
+    pinned = experiment.status.resolved.get("profile")
+    return LoadGenerator(
+        metadata=_meta(
+            experiment, child_name(experiment.metadata.name, "load", host), process=True, **{LABEL_HOST: host}
+        ),
+        spec=LoadGeneratorSpec(
+            host=host,
+            profile=LoadProfileSpec.from_wire(pinned),
+            seed=load.seed,
+            scale=load.scale,
+            interval=experiment.spec.timing.interval,
+            targets=to,
+            start_at=micro_timestamp(timeline.start_at),
+            end_at=micro_timestamp(timeline.measure_to),
+            measurement=_measurement(experiment),
+        ),
+    )
+
+
+def tee(experiment: Experiment, host: str, to: list[Target]) -> Collector:
+    """The tee of this host: a live source, sent to every variant byte for byte."""
+    source, name = experiment.spec.source, child_name(experiment.metadata.name, "tee", host)
+    report = TeeReport(
+        namespace=experiment.metadata.namespace,
+        experiment=experiment.metadata.name,
+        run=experiment.status.run,
+        window=window(experiment),
+        host=host,
+    )
+    endpoints = {target.name: target.endpoint for target in to}
+    interval = experiment.spec.timing.interval
+    if source.host is not None:
+        rendered = hostmetrics_tee(scrapers=source.host.scrapers, interval=interval, targets=endpoints, report=report)
+    else:
+        assert source.otlp is not None  # exactly one source is set, and load has no tee
+        rendered = otlp_tee(port=source.otlp.port, interval=interval, targets=endpoints, report=report)
+    return Collector(
+        metadata=_meta(experiment, name, process=True, **{LABEL_HOST: host}),
+        spec=CollectorSpec(
+            host=host,
+            role=CollectorRole.TEE,
+            engine=Engine.EMBEDDED,
+            config=rendered.config,
+            config_hash=rendered.config_hash,
+            measurement=_measurement(experiment),
+        ),
+    )
+
+
+def generator_outlives(timeline: Timeline, now: datetime) -> bool:
+    """Whether a source of this timeline should still be there (it may be draining)."""
+    return now < timeline.measure_to + timedelta(seconds=SOURCE_SLACK_S)

@@ -1,0 +1,90 @@
+"""Brings an experiment's samples to the judge. Remembers samples it has read, so that each is fetched once."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from controllers.experiment.timeline import timeline_of, unix_nano, window_nano
+from phoenix.analysis.analyze import analyze
+from phoenix.analysis.model import AnalysisInput, AnalysisOutcome, JudgedVariant
+from phoenix.api.experiment import Experiment
+from phoenix.api.pricebook import PriceBookSpec
+from phoenix.apimachinery.meta import ObjectKey
+from phoenix.client.interface import Client
+from phoenix.samples.model import Sample
+
+SETTLING_WINDOWS = 8
+"""Samples of the newest windows are fetched again: a reporter that was cut off sends late."""
+
+
+@dataclass(slots=True)
+class _Cache:
+    uid: str
+    run: int
+    samples: dict[tuple[str, str, str, int, str], Sample] = field(default_factory=dict)
+
+
+class Measuring:
+    """Live and final analyses. Its memory may be lost at any time: it is read again."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._caches: dict[ObjectKey, _Cache] = {}
+
+    def forget(self, key: ObjectKey) -> None:
+        """The run is over or gone."""
+        self._caches.pop(key, None)
+
+    async def outcome(
+        self, experiment: Experiment, *, now: datetime, final: bool, measure_to: int | None = None
+    ) -> AnalysisOutcome:
+        """Judge what there is.
+
+        Args:
+            experiment: with a timeline in its status.
+            now: for computedAt and progress.
+            final: every sample there will be is here.
+            measure_to: Unix nanoseconds at which to end instead, for a run stopped early.
+        """
+        timeline = timeline_of(experiment)
+        assert timeline is not None  # measured runs have one
+        spec, status = experiment.spec, experiment.status
+        pins = {pinned.name: pinned for pinned in status.variants}
+        books = status.resolved.get("priceBooks")
+        assert isinstance(books, dict)  # written by Resolution.to_status
+        question = AnalysisInput(
+            run=status.run,
+            variants=[
+                JudgedVariant(name=variant.name, role=variant.role, engine=pins[variant.name].engine)
+                for variant in spec.variants
+            ],
+            hosts=status.hosts,
+            analysis=spec.analysis,
+            cost=spec.cost,
+            price_books={name: PriceBookSpec.from_wire(book) for name, book in books.items()},
+            samples=await self._samples(experiment),
+            measure_from=unix_nano(timeline.measure_from),
+            measure_to=measure_to if measure_to is not None else unix_nano(timeline.measure_to),
+            window_ns=window_nano(spec.timing),
+            ticks_per_window=2 if spec.source.otlp is None else None,
+            final=final,
+            now=unix_nano(now),
+        )
+        # NB: in a thread, as validation and numpy over hundreds of windows can pass 10 ms; it only reads `question`.
+        return await asyncio.to_thread(analyze, question)
+
+    async def _samples(self, experiment: Experiment) -> list[Sample]:
+        key, run, uid = experiment.key, experiment.status.run, experiment.metadata.uid
+        cache = self._caches.get(key)
+        if cache is None or cache.run != run or cache.uid != uid:
+            cache = self._caches[key] = _Cache(uid, run)
+        newest = max((sample.window_start for sample in cache.samples.values()), default=0)
+        since = max(0, newest - SETTLING_WINDOWS * window_nano(experiment.spec.timing))
+        fetched = await self._client.list_samples(
+            experiment.metadata.namespace, experiment.metadata.name, run=run, since=since
+        )
+        for sample in fetched:
+            cache.samples[(sample.kind, sample.host, sample.variant, sample.window_start, sample.instance)] = sample
+        return list(cache.samples.values())

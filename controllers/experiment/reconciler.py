@@ -1,0 +1,323 @@
+"""Carries out the next step of one Experiment. Reads the world fresh each time; what it remembers is in status."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from controllers.experiment import children as make
+from controllers.experiment.measuring import Measuring
+from controllers.experiment.plan import Act, Children, Step, conclusion_due, next_step
+from controllers.experiment.resolve import Catalogue, Unresolved, resolve_experiment
+from controllers.experiment.settling import Settling
+from controllers.experiment.status import Draft
+from controllers.experiment.timeline import plan_timeline, progress, timeline_of
+from phoenix.aio.clock import Clock
+from phoenix.api.collector import Collector, CollectorRole
+from phoenix.api.experiment import Experiment, ExperimentPhase, ExperimentStatus
+from phoenix.api.host import Host
+from phoenix.api.loadgenerator import LoadGenerator
+from phoenix.api.loadprofile import LoadProfile
+from phoenix.api.meter import Meter
+from phoenix.api.pipeline import PipelineDeployment, PipelineTemplate
+from phoenix.api.pricebook import PriceBook
+from phoenix.apimachinery.names import LABEL_EXPERIMENT
+from phoenix.client.interface import Client
+from phoenix.runtime.children import create_if_absent, delete_if_present, list_owned
+from phoenix.runtime.events import NORMAL, WARNING, EventRecorder
+from phoenix.runtime.finalizers import add_finalizer, remove_finalizer
+from phoenix.runtime.reconcile import Request, Result
+from phoenix.runtime.status import patch_status
+
+FINALIZER = "phoenix.io/experiment"
+COMPONENT = "experiment-controller"
+UNRESOLVED_RETRY_S = 5.0
+"""What a reference names may appear at any time; look again this often, seconds."""
+
+
+class ExperimentReconciler:
+    """See `plan.next_step`. Owns Meters, PipelineDeployments, LoadGenerators and tees of its experiments."""
+
+    def __init__(self, client: Client, events: EventRecorder, clock: Clock) -> None:
+        self._client, self._events, self._clock = client, events, clock
+        self._measuring = Measuring(client)
+        self._settling = Settling(client, events, clock)
+        self._steps: dict[Act, Callable[[Experiment, Children, Step], Awaitable[Result]]] = {
+            Act.WAIT: self._wait,
+            Act.RESOLVE: self._start,
+            Act.DEPLOY: self._deploy,
+            Act.BEGIN: self._begin,
+            Act.MEASURE: self._measure,
+            Act.CONCLUDE: self._conclude,
+            Act.TEAR_DOWN: self._tear_down,
+            Act.FINISH: self._finish,
+            Act.RESTART: self._restart,
+            Act.SETTLE: self._settle,
+            Act.RELEASE: self._release,
+        }
+
+    async def reconcile(self, request: Request) -> Result:
+        """Observe, plan, act, write status."""
+        found = await self._client.list(
+            Experiment, request.key.namespace, field_selector=f"metadata.name={request.key.name}"
+        )
+        if not found.items:
+            self._measuring.forget(request.key)
+            return Result()
+        experiment = found.items[0]
+        if experiment.metadata.deletion_timestamp is None and FINALIZER not in experiment.metadata.finalizers:
+            experiment = await add_finalizer(self._client, experiment, FINALIZER)
+        children = await self._children(experiment)
+        step = next_step(experiment, children, self._clock.now())
+        return await self._steps[step.act](experiment, children, step)
+
+    def _draft(self, experiment: Experiment) -> Draft:
+        return Draft(experiment, self._clock.now())
+
+    async def _children(self, experiment: Experiment) -> Children:
+        selector = f"{LABEL_EXPERIMENT}={experiment.metadata.name}"
+        collectors = (await self._client.list(Collector, experiment.metadata.namespace, label_selector=selector)).items
+        return Children(
+            meters=await list_owned(self._client, Meter, experiment, selector),
+            deployments=await list_owned(self._client, PipelineDeployment, experiment, selector),
+            generators=await list_owned(self._client, LoadGenerator, experiment, selector),
+            tees=tuple(item for item in collectors if item.spec.role == CollectorRole.TEE),
+            collectors=tuple(item for item in collectors if item.spec.role == CollectorRole.VARIANT),
+        )
+
+    async def _wait(self, experiment: Experiment, children: Children, step: Step) -> Result:
+        if step.reason and experiment.status.phase == ExperimentPhase.PENDING:
+            await patch_status(self._client, experiment, self._draft(experiment).refused(step.reason, step.message))
+        return Result()
+
+    async def _start(self, experiment: Experiment, children: Children, step: Step) -> Result:
+        catalogue = Catalogue(
+            templates=(await self._client.list(PipelineTemplate)).items,
+            profiles=(await self._client.list(LoadProfile)).items,
+            price_books=(await self._client.list(PriceBook)).items,
+            hosts=(await self._client.list(Host)).items,
+        )
+        try:
+            resolution = resolve_experiment(experiment, catalogue)
+        except Unresolved as problem:
+            status = self._draft(experiment).refused(problem.reason, str(problem)[:1500])
+            if await patch_status(self._client, experiment, status) is not experiment:
+                await self._events.record(experiment, problem.reason, str(problem), type_=WARNING)
+            return Result(requeue_after_s=UNRESOLVED_RETRY_S)
+        names = {pinned.name: make.deployment_name(experiment, pinned.name) for pinned in resolution.variants}
+        status = self._draft(experiment).accepted(resolution, names)
+        await patch_status(self._client, experiment, status)
+        hashes = {f"pipelineHash.{pinned.name}": pinned.pipeline_hash for pinned in resolution.variants}
+        await self._events.record(
+            experiment,
+            "ExperimentStarted",
+            f"run {status.run} on {', '.join(resolution.hosts)}",
+            data={"run": status.run, "hosts": ",".join(resolution.hosts), **hashes},
+        )
+        return Result(requeue_after_s=0.0)
+
+    async def _deploy(self, experiment: Experiment, children: Children, step: Step) -> Result:
+        have = {meter.spec.host for meter in children.meters}
+        for host in experiment.status.hosts:
+            if host not in have:
+                await create_if_absent(self._client, make.meter(experiment, host))
+        pipelines = experiment.status.resolved["pipelines"]
+        assert isinstance(pipelines, dict)  # written by Resolution.to_status
+        deployed = {item.metadata.name for item in children.deployments}
+        for pinned in experiment.status.variants:
+            if pinned.deployment not in deployed:
+                wanted = make.deployment(experiment, pinned.name, pipelines[pinned.name], pinned.engine)
+                await create_if_absent(self._client, wanted)
+        status = self._draft(experiment).deploying(step.waiting_for, self._ready(experiment, children))
+        await patch_status(self._client, experiment, status)
+        return Result(requeue_after_s=step.requeue_after_s)
+
+    def _ready(self, experiment: Experiment, children: Children) -> dict[str, int]:
+        counts = {item.metadata.name: item.status.collectors.ready for item in children.deployments}
+        return {pinned.name: counts.get(pinned.deployment, 0) for pinned in experiment.status.variants}
+
+    async def _begin(self, experiment: Experiment, children: Children, step: Step) -> Result:
+        timeline = plan_timeline(self._clock.now(), experiment.spec.timing)
+        hashes = {
+            pinned.name: next(
+                item.status.config_hash for item in children.deployments if item.metadata.name == pinned.deployment
+            )
+            for pinned in experiment.status.variants
+        }
+        status = self._draft(experiment).begun(timeline, hashes, self._ready(experiment, children), "")
+        await patch_status(self._client, experiment, status)
+        for pinned in status.variants:
+            await self._events.record(
+                experiment,
+                "VariantReady",
+                f"variant {pinned.name} is ready on {pinned.ready} host(s)",
+                data={"variant": pinned.name, "configHash": pinned.config_hash, "ready": pinned.ready},
+            )
+        await self._ensure_source(experiment.model_copy(update={"status": status}), children)
+        return Result(requeue_after_s=0.2)
+
+    async def _ensure_source(self, experiment: Experiment, children: Children) -> None:
+        """Make the source of each host where it is not there yet; the timeline is in status."""
+        timeline = timeline_of(experiment)
+        have = {source.spec.host for source in children.sources}
+        if timeline is None or self._clock.now() >= timeline.measure_to:
+            return
+        for host in experiment.status.hosts:
+            if host in have:
+                continue
+            to = make.targets(experiment, children.collectors, host)
+            if not to:
+                continue
+            if experiment.spec.source.load is not None:
+                await create_if_absent(self._client, make.generator(experiment, host, timeline, to))
+            else:
+                await create_if_absent(self._client, make.tee(experiment, host, to))
+            await self._events.record(
+                experiment,
+                "LoadStarted",
+                f"the source on {host} starts at {experiment.status.started_at}",
+                data={"host": host, "startedAt": experiment.status.started_at or ""},
+            )
+
+    async def _measure(self, experiment: Experiment, children: Children, step: Step) -> Result:
+        await self._ensure_source(experiment, children)
+        timeline, now = timeline_of(experiment), self._clock.now()
+        assert timeline is not None  # next_step() saw it
+        if now < timeline.measure_from:
+            return Result(requeue_after_s=step.requeue_after_s)
+        if experiment.status.phase == ExperimentPhase.WARMING_UP:
+            await self._events.record(
+                experiment,
+                "MeasurementStarted",
+                f"measuring until {experiment.status.measure_to}",
+                data={"from": experiment.status.measure_from or "", "to": experiment.status.measure_to or ""},
+            )
+        outcome = await self._measuring.outcome(experiment, now=now, final=False)
+        if outcome.early_stop is not None:
+            return await self._write_verdict(experiment, measure_to=outcome.early_stop.measure_to)
+        status = self._draft(experiment).measuring(progress(timeline, now), outcome.results)
+        status.source_endpoint = _source_endpoint(children)
+        await patch_status(self._client, experiment, status)
+        if _quarter(status) > _quarter(experiment.status):
+            await self._kpi_event(experiment, status)
+        return Result(requeue_after_s=step.requeue_after_s)
+
+    async def _kpi_event(self, experiment: Experiment, status: ExperimentStatus) -> None:
+        if status.results is not None and status.results.variants:
+            data = kpi_data(status)
+            await self._events.record(
+                experiment, "KPIComputed", f"results at {status.progress:.0%} of the measured time", data=data
+            )
+
+    async def _conclude(self, experiment: Experiment, children: Children, step: Step) -> Result:
+        """All windows are over: wait for the last samples (bounded), then judge."""
+        now = self._clock.now()
+        outcome = await self._measuring.outcome(experiment, now=now, final=False)
+        done = outcome.results.input
+        complete = done.expected_windows > 0 and done.windows >= done.expected_windows
+        if not conclusion_due(experiment, complete=complete, now=now):
+            if experiment.status.phase != ExperimentPhase.ANALYZING:
+                draft = self._draft(experiment)
+                draft.condition("Measuring", False, "Draining", "waiting for the last samples")
+                draft.status.phase, draft.status.progress = ExperimentPhase.ANALYZING, 1.0
+                await patch_status(self._client, experiment, draft.status)
+            return Result(requeue_after_s=0.2)
+        return await self._write_verdict(experiment)
+
+    async def _write_verdict(self, experiment: Experiment, *, measure_to: int | None = None) -> Result:
+        outcome = await self._measuring.outcome(experiment, now=self._clock.now(), final=True, measure_to=measure_to)
+        assert outcome.verdict is not None  # a final analysis always has one
+        status = self._draft(experiment).concluded(
+            outcome.results, outcome.verdict, outcome.reason, outcome.promoted_candidate
+        )
+        await patch_status(self._client, experiment, status)
+        await self._kpi_event(experiment, status)
+        await self._events.record(
+            experiment,
+            "ExperimentAnalyzed",
+            f"{outcome.verdict}: {outcome.reason}"[:900],
+            data={"verdict": str(outcome.verdict), "reason": outcome.reason[:500], **kpi_data(status)},
+        )
+        return Result(requeue_after_s=0.0)
+
+    async def _tear_down(self, experiment: Experiment, children: Children, step: Step) -> Result:
+        if step.ending is not None:
+            status = self._draft(experiment).ending(step.ending, step.reason, step.message)
+            await patch_status(self._client, experiment, status)
+        # Sources first, so that nothing is lost in collectors that end, then what they fed.
+        for source in children.sources:
+            await delete_if_present(self._client, source)
+        if children.sources:
+            return Result(requeue_after_s=1.0)
+        for deployment in children.deployments:
+            await delete_if_present(self._client, deployment)
+        if children.deployments or children.collectors:
+            return Result(requeue_after_s=1.0)
+        for meter in children.meters:
+            await delete_if_present(self._client, meter)
+        return Result(requeue_after_s=1.0 if not children.gone else 0.0)
+
+    async def _restart(self, experiment: Experiment, children: Children, step: Step) -> Result:
+        await patch_status(self._client, experiment, self._draft(experiment).next_run())
+        return Result(requeue_after_s=0.0)
+
+    async def _settle(self, experiment: Experiment, children: Children, step: Step) -> Result:
+        return await self._settling.settle(experiment)
+
+    async def _finish(self, experiment: Experiment, children: Children, step: Step) -> Result:
+        ending = experiment.status.ending
+        assert ending is not None  # FINISH is only planned with an ending
+        status = self._draft(experiment).finished()
+        await patch_status(self._client, experiment, status)
+        self._measuring.forget(experiment.key)
+        reason = f"Experiment{ending.phase}"
+        data: dict[str, str | float] = {
+            "run": status.run,
+            "verdict": str(status.verdict or ""),
+            "reason": ending.reason,
+        }
+        await self._events.record(
+            experiment,
+            reason,
+            ending.message or ending.reason,
+            type_=WARNING if ending.phase == ExperimentPhase.FAILED else NORMAL,
+            data=data,
+        )
+        return Result(requeue_after_s=0.0)
+
+    async def _release(self, experiment: Experiment, children: Children, step: Step) -> Result:
+        self._measuring.forget(experiment.key)
+        if FINALIZER in experiment.metadata.finalizers:
+            await remove_finalizer(self._client, experiment, FINALIZER)
+        return Result()
+
+
+def _quarter(status: ExperimentStatus) -> int:
+    return int(status.progress * 4) if status.results and status.results.variants else -1
+
+
+def _source_endpoint(children: Children) -> str:
+    for tee in children.tees:
+        port = tee.status.ports.get("otlp")
+        if port is not None:
+            return f"http://{tee.status.address or '127.0.0.1'}:{port}"
+    return ""
+
+
+def kpi_data(status: ExperimentStatus) -> dict[str, str | float]:
+    """The figures an event carries: candidate by candidate."""
+    data: dict[str, str | float] = {"progress": status.progress}
+    for variant in status.results.variants if status.results else ():
+        if variant.active_series is not None:
+            data[f"{variant.name}.activeSeries"] = variant.active_series
+        comparison = variant.vs_baseline
+        if comparison is None:
+            continue
+        for name, value in (
+            ("cardinalityReduction", comparison.cardinality_reduction),
+            ("sampleReduction", comparison.sample_reduction),
+            ("byteReduction", comparison.byte_reduction),
+            ("signalLoss", comparison.signal_loss),
+        ):
+            if value is not None:
+                data[f"{variant.name}.{name}"] = round(value, 6)
+    return data

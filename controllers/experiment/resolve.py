@@ -1,0 +1,168 @@
+"""Look every reference of an experiment up and pin what was found, or say what is wrong and where. Pure."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from phoenix.api.collector import Engine
+from phoenix.api.experiment import Experiment, PinnedVariant, Variant
+from phoenix.api.host import Host
+from phoenix.api.loadprofile import LoadProfile
+from phoenix.api.pipeline import PipelineTemplate
+from phoenix.api.pricebook import PriceBook
+from phoenix.apimachinery.conditions import is_true
+from phoenix.otlp.signalquery import QueryError, parse_signal
+from phoenix.pipelines.errors import PipelineError
+from phoenix.pipelines.resolve import resolve
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """What references may point to."""
+
+    templates: Sequence[PipelineTemplate]
+    profiles: Sequence[LoadProfile]
+    price_books: Sequence[PriceBook]
+    hosts: Sequence[Host]
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """Everything a run needs, pinned. `pipelines`: variant → its collector configuration with parameters resolved."""
+
+    hosts: tuple[str, ...]
+    variants: tuple[PinnedVariant, ...]
+    pipelines: Mapping[str, dict[str, Any]]
+    profile: dict[str, Any] | None
+    price_books: Mapping[str, dict[str, Any]]
+
+    def to_status(self) -> dict[str, object]:
+        """What `status.resolved` keeps."""
+        kept: dict[str, object] = {"pipelines": dict(self.pipelines), "priceBooks": dict(self.price_books)}
+        return kept | ({"profile": self.profile} if self.profile is not None else {})
+
+
+class Unresolved(Exception):
+    """A reference that leads nowhere, or a pipeline that cannot be: `reason` is for programs, the text for people."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """`; did you mean "x"?` or what there is."""
+    names = sorted(set(known))
+    close = difflib.get_close_matches(name, names, n=1)
+    if close:
+        return f'; did you mean "{close[0]}"?'
+    return f"; there is {', '.join(names[:8])}" if names else "; there is none yet"
+
+
+def find_template(name: str, templates: Sequence[PipelineTemplate], path: str) -> PipelineTemplate:
+    """The template of this name or alias. Raises Unresolved."""
+    for template in templates:
+        if name == template.metadata.name or name in template.spec.aliases:
+            return template
+    names = [template.metadata.name for template in templates]
+    raise Unresolved("TemplateNotFound", f'{path}: no PipelineTemplate "{name}"{suggestion(name, names)}')
+
+
+def resolve_experiment(experiment: Experiment, catalogue: Catalogue) -> Resolution:
+    """Pin everything. Raises Unresolved with the first thing that is wrong."""
+    _check_signals(experiment)
+    hosts = matching_hosts(experiment, catalogue.hosts)
+    pinned: list[PinnedVariant] = []
+    pipelines: dict[str, dict[str, Any]] = {}
+    engine = Engine.EMBEDDED if experiment.spec.engine == Engine.AUTO else experiment.spec.engine
+    _check_engine(engine, [host for host in catalogue.hosts if host.metadata.name in hosts])
+    for index, variant in enumerate(experiment.spec.variants):
+        one, config = _pin(variant, engine, catalogue, f"spec.variants[{index}].pipeline")
+        pinned.append(one)
+        pipelines[variant.name] = config
+    return Resolution(
+        hosts=hosts,
+        variants=tuple(pinned),
+        pipelines=pipelines,
+        profile=_profile(experiment, catalogue.profiles),
+        price_books=_price_books(experiment, catalogue.price_books),
+    )
+
+
+def _check_signals(experiment: Experiment) -> None:
+    for index, signal in enumerate(experiment.spec.analysis.signals):
+        try:
+            parse_signal(signal.query)
+        except QueryError as error:
+            raise Unresolved("InvalidSignal", f"spec.analysis.signals[{index}].query: {error}") from error
+
+
+def matching_hosts(experiment: Experiment, hosts: Sequence[Host]) -> tuple[str, ...]:
+    """Names of ready hosts that match. Raises Unresolved when there is none."""
+    matching = [host for host in hosts if experiment.spec.host_selector.matches(host.metadata.labels)]
+    ready = sorted(
+        host.metadata.name
+        for host in matching
+        if is_true(host.status.conditions, "Ready") and not host.spec.unschedulable
+    )
+    if ready:
+        return tuple(ready)
+    wanted = ",".join(f"{key}={value}" for key, value in experiment.spec.host_selector.match_labels.items())
+    if matching:
+        names = ", ".join(host.metadata.name for host in matching)
+        raise Unresolved(
+            "NoReadyHost", f"spec.hostSelector: {names} match but none is ready: see `phoenixctl get hosts`"
+        )
+    have = "; ".join(
+        f"{host.metadata.name} has {','.join(f'{k}={v}' for k, v in sorted(host.metadata.labels.items()))}"
+        for host in hosts[:3]
+    )
+    raise Unresolved(
+        "NoMatchingHost", f"spec.hostSelector: no host has {wanted or 'an agent'}" + (f" ({have})" if have else "")
+    )
+
+
+def _check_engine(engine: Engine, hosts: Sequence[Host]) -> None:
+    for host in hosts:
+        if not any(found.engine == engine for found in host.status.engines):
+            raise Unresolved("EngineNotFound", f"spec.engine: host {host.metadata.name} has no {engine} engine")
+
+
+def _pin(variant: Variant, engine: Engine, catalogue: Catalogue, path: str) -> tuple[PinnedVariant, dict[str, Any]]:
+    template = None
+    if variant.pipeline.template_ref is not None:
+        template = find_template(variant.pipeline.template_ref.name, catalogue.templates, f"{path}.templateRef.name")
+    try:
+        resolved = resolve(variant.pipeline, template, path=path)
+    except PipelineError as error:
+        raise Unresolved(error.code, str(error)) from error
+    origin = f"{template.metadata.name}@{template.metadata.generation}" if template else ""
+    pinned = PinnedVariant(name=variant.name, engine=engine, pipeline_hash=resolved.pipeline_hash, template=origin)
+    return pinned, resolved.config
+
+
+def _profile(experiment: Experiment, profiles: Sequence[LoadProfile]) -> dict[str, Any] | None:
+    load = experiment.spec.source.load
+    if load is None:
+        return None
+    name = load.profile_ref.name
+    for profile in profiles:
+        if name == profile.metadata.name or name in profile.spec.aliases:
+            return profile.spec.to_wire()
+    names = [profile.metadata.name for profile in profiles]
+    path = "spec.source.load.profileRef.name"
+    raise Unresolved("ProfileNotFound", f'{path}: no LoadProfile "{name}"{suggestion(name, names)}')
+
+
+def _price_books(experiment: Experiment, books: Sequence[PriceBook]) -> dict[str, dict[str, Any]]:
+    by_name = {book.metadata.name: book for book in books}
+    found: dict[str, dict[str, Any]] = {}
+    for index, name in enumerate(experiment.spec.cost.price_books):
+        if name not in by_name:
+            path = f"spec.cost.priceBooks[{index}]"
+            raise Unresolved("PriceBookNotFound", f'{path}: no PriceBook "{name}"{suggestion(name, by_name)}')
+        found[name] = by_name[name].spec.to_wire()
+    return found

@@ -1,0 +1,29 @@
+"""What may be deleted: dependents whose owners are gone, finished experiments whose time is up. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from datetime import datetime, timedelta
+
+from phoenix.api.experiment import Experiment
+from phoenix.apimachinery.conditions import parse_timestamp
+from phoenix.apimachinery.meta import Resource
+
+
+def orphaned(dependent: Resource, live_uids: Container[str]) -> bool:
+    """Whether every owner of `dependent` is gone (an object with several owners goes with the last one).
+
+    Owners are matched by uid: a new object of the same name is not the owner.
+    """
+    owners = dependent.metadata.owner_references
+    if not owners or dependent.metadata.deletion_timestamp is not None:
+        return False
+    return not any(owner.uid in live_uids for owner in owners)
+
+
+def expires_in(experiment: Experiment, now: datetime) -> timedelta | None:
+    """Time left until a finished experiment is deleted (zero or less: now); None when it stays."""
+    ttl = experiment.spec.ttl_after_finished
+    if ttl is None or not experiment.status.phase.finished or not experiment.status.completed_at:
+        return None
+    return parse_timestamp(experiment.status.completed_at) + timedelta(seconds=ttl.seconds) - now

@@ -1,0 +1,253 @@
+"""Carries out the plan of one PipelineDeployment. Reads the world fresh each time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from controllers.pipelinedeployment.plan import CollectorChange, Observed, Plan, Rendering, Wanted, plan
+from controllers.pipelinedeployment.status import problem_status, status_of
+from phoenix import engine
+from phoenix.aio.clock import Clock
+from phoenix.api.collector import Collector, CollectorRole, CollectorSpec, Engine
+from phoenix.api.host import Host
+from phoenix.api.meter import Meter
+from phoenix.api.pipeline import (
+    PipelineDeployment,
+    PipelineRevision,
+    PipelineRevisionSpec,
+    PipelineTemplate,
+)
+from phoenix.api.process import PROCESS_FINALIZER, MeasurementRef
+from phoenix.apimachinery.conditions import is_true
+from phoenix.apimachinery.meta import ObjectMeta, owner_reference
+from phoenix.apimachinery.names import (
+    LABEL_DEPLOYMENT,
+    LABEL_EXPERIMENT,
+    LABEL_HOST,
+    LABEL_RUN,
+    LABEL_VARIANT,
+    child_name,
+)
+from phoenix.client.interface import Client
+from phoenix.pipelines.errors import Finding, PipelineError
+from phoenix.pipelines.render import render
+from phoenix.pipelines.resolve import resolve
+from phoenix.runtime.children import create_if_absent, delete_if_present, list_owned
+from phoenix.runtime.events import NORMAL, WARNING, EventRecorder
+from phoenix.runtime.finalizers import add_finalizer, remove_finalizer
+from phoenix.runtime.reconcile import Request, Result
+from phoenix.runtime.status import patch_status
+
+FINALIZER = "phoenix.io/deployment"
+COMPONENT = "pipelinedeployment-controller"
+
+
+class PipelineDeploymentReconciler:
+    """See `plan`. Owns PipelineRevisions and Collectors of its deployments."""
+
+    def __init__(self, client: Client, events: EventRecorder, clock: Clock) -> None:
+        self._client, self._events, self._clock = client, events, clock
+
+    async def reconcile(self, request: Request) -> Result:
+        """Observe, plan, act, write status."""
+        found = await self._client.list(
+            PipelineDeployment, request.key.namespace, field_selector=f"metadata.name={request.key.name}"
+        )
+        if not found.items:
+            return Result()
+        deployment = found.items[0]
+        selector = f"{LABEL_DEPLOYMENT}={deployment.metadata.name}"
+        collectors = await list_owned(self._client, Collector, deployment, selector)
+        if deployment.metadata.deletion_timestamp is not None:
+            return await self._release(deployment, collectors)
+        if FINALIZER not in deployment.metadata.finalizers:
+            deployment = await add_finalizer(self._client, deployment, FINALIZER)
+        try:
+            wanted = await self._wanted(deployment)
+        except PipelineError as error:
+            await self._report_problem(deployment, error)
+            return Result()
+        revisions = sorted(
+            await list_owned(self._client, PipelineRevision, deployment, selector), key=lambda item: item.spec.revision
+        )
+        observed = Observed(
+            deployment=deployment,
+            wanted=wanted,
+            revisions=tuple(revisions),
+            renderings={item.spec.revision: self._render(deployment, item.spec.resolved) for item in revisions},
+            collectors=collectors,
+            hosts=await self._hosts(deployment, collectors),
+            endpoints=await self._endpoints(deployment),
+            now=self._clock.now(),
+        )
+        planned = plan(observed)
+        await self._act(observed, planned)
+        await patch_status(self._client, deployment, status_of(observed, planned))
+        for notice in planned.notices:
+            await self._events.record(
+                deployment,
+                notice.reason,
+                notice.message,
+                type_=WARNING if notice.warning else NORMAL,
+                data=notice.data,
+            )
+        if planned.create_revision is not None:
+            return Result(requeue_after_s=0.0)
+        return Result(requeue_after_s=planned.requeue_after_s)
+
+    async def _release(self, deployment: PipelineDeployment, collectors: tuple[Collector, ...]) -> Result:
+        for collector in collectors:
+            await delete_if_present(self._client, collector)
+        if not collectors and FINALIZER in deployment.metadata.finalizers:
+            await remove_finalizer(self._client, deployment, FINALIZER)
+        return Result()
+
+    async def _wanted(self, deployment: PipelineDeployment) -> Wanted:
+        """The spec's pipeline, resolved and checked. Raises PipelineError; nothing was touched then."""
+        source = deployment.spec.pipeline
+        template = await self._template(source.template_ref.name) if source.template_ref else None
+        resolved = resolve(source, template)
+        kind = Engine.EMBEDDED if deployment.spec.engine == Engine.AUTO else deployment.spec.engine
+        rendering = self._render(deployment, resolved.config)
+        if kind == Engine.EMBEDDED:
+            check_embedded(rendering.config)
+        return Wanted(
+            config=resolved.config,
+            parameters=dict(resolved.parameters),
+            template_generation=resolved.template_generation,
+            pipeline_hash=resolved.pipeline_hash,
+            engine=kind,
+        )
+
+    async def _template(self, name: str) -> PipelineTemplate | None:
+        templates = (await self._client.list(PipelineTemplate)).items
+        return next((item for item in templates if name in (item.metadata.name, *item.spec.aliases)), None)
+
+    def _render(self, deployment: PipelineDeployment, resolved: Mapping[str, object]) -> Rendering:
+        rendered = render(
+            resolved, variant_labels=deployment.spec.variant_labels, measurement=deployment.spec.measurement
+        )
+        return Rendering(rendered.config, rendered.config_hash)
+
+    async def _report_problem(self, deployment: PipelineDeployment, error: PipelineError) -> None:
+        status = problem_status(deployment, error.code, str(error)[:900], self._clock.now())
+        if await patch_status(self._client, deployment, status) is not deployment:
+            await self._events.record(deployment, "DeploymentFailed", str(error), type_=WARNING)
+
+    async def _hosts(self, deployment: PipelineDeployment, collectors: tuple[Collector, ...]) -> tuple[Host, ...]:
+        """Matching hosts that are ready, and those not ready now that already run a collector of it."""
+        running = {collector.spec.host for collector in collectors}
+        hosts = (await self._client.list(Host)).items
+        return tuple(
+            host
+            for host in sorted(hosts, key=lambda item: item.metadata.name)
+            if deployment.spec.host_selector.matches(host.metadata.labels)
+            and (
+                host.metadata.name in running
+                or (is_true(host.status.conditions, "Ready") and not host.spec.unschedulable)
+            )
+        )
+
+    async def _endpoints(self, deployment: PipelineDeployment) -> Mapping[str, Mapping[str, str]] | None:
+        """Host → endpoints; None: none are needed. With a measurement, hosts whose meter is not ready are absent."""
+        measurement = deployment.spec.measurement
+        if measurement is None:
+            return None
+        selector = f"{LABEL_EXPERIMENT}={measurement.experiment},{LABEL_RUN}={measurement.run}"
+        meters = await self._client.list(Meter, deployment.metadata.namespace, label_selector=selector)
+        return {
+            meter.spec.host: {
+                "meter": f"http://{meter.status.address or '127.0.0.1'}:{meter.status.ports['otlp']}"
+                f"/v/{measurement.variant}"
+            }
+            for meter in meters.items
+            if is_true(meter.status.conditions, "Ready") and "otlp" in meter.status.ports
+        }
+
+    async def _act(self, observed: Observed, planned: Plan) -> None:
+        if planned.create_revision is not None:
+            await self._create_revision(observed, planned.create_revision)
+        for change in planned.collectors:
+            await self._put_collector(observed.deployment, change)
+        for collector in planned.delete_collectors:
+            await delete_if_present(self._client, collector)
+        for revision in planned.delete_revisions:
+            await delete_if_present(self._client, revision)
+
+    async def _create_revision(self, observed: Observed, number: int) -> None:
+        deployment, wanted = observed.deployment, observed.wanted
+        revision = PipelineRevision(
+            metadata=ObjectMeta(
+                name=child_name(deployment.metadata.name, wanted.pipeline_hash[-8:], str(number)),
+                namespace=deployment.metadata.namespace,
+                labels={**deployment.metadata.labels, LABEL_DEPLOYMENT: deployment.metadata.name},
+                owner_references=[owner_reference(deployment)],
+            ),
+            spec=PipelineRevisionSpec(
+                revision=number,
+                pipeline=deployment.spec.pipeline,
+                resolved=wanted.config,
+                parameters=wanted.parameters,
+                template_generation=wanted.template_generation,
+                engine=wanted.engine,
+                engine_version=engine.VERSION if wanted.engine == Engine.EMBEDDED else "",
+                variant_labels=deployment.spec.variant_labels,
+                pipeline_hash=wanted.pipeline_hash,
+            ),
+        )
+        if await create_if_absent(self._client, revision) is not None:
+            await self._events.record(
+                deployment,
+                "DeploymentStarted",
+                f"rolling out revision {number} ({wanted.pipeline_hash})",
+                data={"revision": number, "pipelineHash": wanted.pipeline_hash},
+            )
+
+    async def _put_collector(self, deployment: PipelineDeployment, change: CollectorChange) -> None:
+        spec = {
+            "engine": str(change.revision.spec.engine),
+            "config": change.rendering.config,
+            "configHash": change.rendering.config_hash,
+            "pipelineHash": change.revision.spec.pipeline_hash,
+            "endpoints": dict(change.endpoints),
+        }
+        if change.existing is not None:
+            # NB: a PUT, not a merge patch: a merge would leave keys of the old config in the new one.
+            new = change.existing.model_copy(deep=True)
+            new.spec = CollectorSpec.from_wire({**change.existing.spec.to_wire(), **spec})
+            await self._client.update(new)
+            return
+        measurement = deployment.spec.measurement
+        labels = {**deployment.metadata.labels, LABEL_DEPLOYMENT: deployment.metadata.name, LABEL_HOST: change.host}
+        collector = Collector(
+            metadata=ObjectMeta(
+                name=child_name(deployment.metadata.name, change.host),
+                namespace=deployment.metadata.namespace,
+                labels=labels | ({LABEL_VARIANT: measurement.variant} if measurement else {}),
+                owner_references=[owner_reference(deployment)],
+                finalizers=[PROCESS_FINALIZER],
+            ),
+            spec=CollectorSpec.from_wire(
+                {
+                    **spec,
+                    "host": change.host,
+                    "role": str(CollectorRole.VARIANT if measurement else CollectorRole.DEPLOYMENT),
+                    "progressDeadline": deployment.spec.progress_deadline,
+                }
+            ),
+        )
+        if measurement is not None:
+            collector.spec.measurement = MeasurementRef(
+                experiment=measurement.experiment,
+                run=measurement.run,
+                variant=measurement.variant,
+                window=measurement.window,
+            )
+        await create_if_absent(self._client, collector)
+
+
+def check_embedded(config: Mapping[str, object]) -> None:
+    """Raise PipelineError with what the embedded engine refuses, before anything is touched."""
+    found = engine.check(config)
+    if found:
+        raise PipelineError([Finding(item.path, item.message, item.hint, "ConfigInvalid") for item in found])

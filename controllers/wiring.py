@@ -1,0 +1,162 @@
+"""Which controllers run, with what, and which change wakes which of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from controllers.catalog.reconciler import ProfileReconciler, TemplateReconciler
+from controllers.experiment import reconciler as experiment
+from controllers.garbage.reconciler import GarbageReconciler, TtlReconciler
+from controllers.hostlifecycle import reconciler as hostlifecycle
+from controllers.pipelinedeployment import reconciler as pipelinedeployment
+from controllers.placement import reconciler as placement
+from phoenix.aio.clock import Clock
+from phoenix.api.collector import Collector
+from phoenix.api.experiment import Experiment
+from phoenix.api.host import Host
+from phoenix.api.loadgenerator import LoadGenerator
+from phoenix.api.loadprofile import LoadProfile
+from phoenix.api.meter import Meter
+from phoenix.api.pipeline import PipelineDeployment, PipelineRevision, PipelineTemplate
+from phoenix.api.pricebook import PriceBook
+from phoenix.apimachinery.conditions import find_condition
+from phoenix.apimachinery.meta import ObjectKey, Resource
+from phoenix.apimachinery.names import LABEL_EXPERIMENT
+from phoenix.runtime.informer import Informer
+from phoenix.runtime.manager import Manager
+
+R = TypeVar("R", bound=Resource)
+
+OWNED: tuple[type[Resource], ...] = (Meter, LoadGenerator, Collector, PipelineDeployment, PipelineRevision)
+"""Kinds whose objects have owners."""
+
+
+def wire(manager: Manager, clock: Clock) -> None:
+    """Add every controller to the manager."""
+    _experiments(manager, clock)
+    _deployments(manager, clock)
+    _hosts(manager, clock)
+    _garbage(manager, clock)
+    _catalog(manager, clock)
+
+
+def _by_experiment(obj: Resource) -> Iterable[ObjectKey]:
+    name = obj.metadata.labels.get(LABEL_EXPERIMENT)
+    return (ObjectKey(obj.metadata.namespace, name),) if name else ()
+
+
+def _experiments(manager: Manager, clock: Clock) -> None:
+    recorder = manager.recorder(experiment.COMPONENT)
+    reconciler = experiment.ExperimentReconciler(manager.client, recorder, clock)
+    controller = manager.controller("experiment", reconciler, workers=4)
+    experiments = manager.informer(Experiment)
+    controller.reconciles(experiments, when=_spec_or_phase_changed)
+    for kind in (Meter, PipelineDeployment, LoadGenerator, Collector):
+        controller.watches(manager.informer(kind), _by_experiment)
+    pending = _all_keys(experiments, lambda item: not item.status.phase.finished)
+    for catalogue in (PipelineTemplate, LoadProfile, PriceBook):
+        controller.watches(manager.informer(catalogue), pending, when=_generation_changed)
+    controller.watches(manager.informer(Host), pending, when=_readiness_changed)
+
+
+def _deployments(manager: Manager, clock: Clock) -> None:
+    recorder = manager.recorder(pipelinedeployment.COMPONENT)
+    reconciler = pipelinedeployment.PipelineDeploymentReconciler(manager.client, recorder, clock)
+    controller = manager.controller("pipelinedeployment", reconciler, workers=4)
+    deployments = manager.informer(PipelineDeployment)
+    controller.reconciles(deployments, when=_generation_changed)
+    controller.owns(manager.informer(Collector), PipelineDeployment)
+    controller.owns(manager.informer(PipelineRevision), PipelineDeployment, when=_appeared)
+    everything = _all_keys(deployments, lambda _: True)
+    controller.watches(manager.informer(PipelineTemplate), everything, when=_generation_changed)
+    controller.watches(manager.informer(Host), everything, when=_readiness_changed)
+
+    def measured(meter: Meter) -> Iterable[ObjectKey]:
+        wanted = meter.metadata.labels.get(LABEL_EXPERIMENT)
+        return [
+            item.key
+            for item in deployments.list(meter.metadata.namespace, copy=False)
+            if item.metadata.labels.get(LABEL_EXPERIMENT) == wanted
+        ]
+
+    controller.watches(manager.informer(Meter), measured, when=_readiness_changed)
+
+
+def _hosts(manager: Manager, clock: Clock) -> None:
+    recorder = manager.recorder(hostlifecycle.COMPONENT)
+    reconciler = hostlifecycle.HostLifecycleReconciler(manager.client, recorder, clock)
+    manager.controller("hostlifecycle", reconciler, workers=1).reconciles(manager.informer(Host))
+    recorder = manager.recorder(placement.COMPONENT)
+    for kind in placement.PROCESS_KINDS:
+        place = placement.PlacementReconciler(kind, manager.client, recorder, clock)
+        manager.controller(f"placement-{kind.info.plural}", place, workers=1).reconciles(
+            manager.informer(kind), when=_generation_changed
+        )
+
+
+def _garbage(manager: Manager, clock: Clock) -> None:
+    for kind in OWNED:
+        dependents = manager.informer(kind)
+        controller = manager.controller(
+            f"garbage-{kind.info.plural}", GarbageReconciler(kind, manager.client), workers=1
+        )
+        controller.reconciles(dependents, when=_appeared)
+        for owner in (Experiment, PipelineDeployment):
+            controller.watches(manager.informer(owner), _dependents(dependents), when=_disappeared)
+    ttl = manager.controller("ttl", TtlReconciler(manager.client, clock), workers=1)
+    ttl.reconciles(manager.informer(Experiment), when=_spec_or_phase_changed)
+
+
+def _catalog(manager: Manager, clock: Clock) -> None:
+    templates = manager.controller("templates", TemplateReconciler(manager.client, clock), workers=1)
+    templates.reconciles(manager.informer(PipelineTemplate), when=_generation_changed)
+    profiles = manager.controller("profiles", ProfileReconciler(manager.client, clock), workers=1)
+    profiles.reconciles(manager.informer(LoadProfile), when=_generation_changed)
+
+
+def _dependents(informer: Informer[R]) -> Callable[[Resource], Iterable[ObjectKey]]:
+    def keys(owner: Resource) -> Iterable[ObjectKey]:
+        return [item.key for item in informer.by_owner(owner.metadata.uid, copy=False)]
+
+    return keys
+
+
+def _all_keys(informer: Informer[R], wanted: Callable[[R], bool]) -> Callable[[Resource], Iterable[ObjectKey]]:
+    return lambda _: [item.key for item in informer.list(copy=False) if wanted(item)]
+
+
+def _appeared(old: Resource | None, _new: Resource | None) -> bool:
+    return old is None
+
+
+def _disappeared(_old: Resource | None, new: Resource | None) -> bool:
+    return new is None
+
+
+def _generation_changed(old: Resource | None, new: Resource | None) -> bool:
+    """Spec changed, deletion began, or it came or went: not a mere status."""
+    if old is None or new is None:
+        return True
+    return (old.metadata.generation, old.metadata.deletion_timestamp, old.metadata.finalizers) != (
+        new.metadata.generation,
+        new.metadata.deletion_timestamp,
+        new.metadata.finalizers,
+    )
+
+
+def _spec_or_phase_changed(old: Experiment | None, new: Experiment | None) -> bool:
+    if old is None or new is None or _generation_changed(old, new):
+        return True
+    return old.status.phase != new.status.phase or (old.status.ending is None) != (new.status.ending is None)
+
+
+def _readiness_changed(old: Resource | None, new: Resource | None) -> bool:
+    return _ready(old) != _ready(new) or _generation_changed(old, new)
+
+
+def _ready(obj: Resource | None) -> str:
+    if isinstance(obj, (Host, Meter, Collector)):
+        condition = find_condition(obj.status.conditions, "Ready")
+        return str(condition.status) if condition else ""
+    return ""
