@@ -1,0 +1,86 @@
+"""A structural schema compiled for walking: unknown fields, pruning and defaulting in one visit an object.
+
+None of these change what they are given; results share the parts that stayed the same, so treat them as read-only or
+copy them.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any, Final
+
+from phoenix.api.structural import INT_OR_STRING, PRESERVE, JsonObject
+
+_ABSENT: Final = object()
+
+
+class FieldNode:
+    """One place in a schema.
+
+    `properties` are the known fields of an object, `values` the schema of a map's values, `items` of a list's items;
+    `preserve` keeps what is not known. `default` is JSON.
+    """
+
+    __slots__ = ("_default", "items", "preserve", "properties", "values")
+
+    def __init__(self, schema: JsonObject) -> None:
+        self.properties = {name: FieldNode(child) for name, child in schema.get("properties", {}).items()}
+        self.values = FieldNode(schema["additionalProperties"]) if "additionalProperties" in schema else None
+        self.items = FieldNode(schema["items"]) if "items" in schema else None
+        self.preserve = bool(schema.get(PRESERVE) or schema.get(INT_OR_STRING))
+        self._default = schema.get("default", _ABSENT)
+
+    def unknown(self, value: Any, path: str = "") -> Iterator[str]:
+        """Paths of fields the schema has no place for, such as `spec.variants[0].bogus`, in the object's order."""
+        if isinstance(value, dict):
+            for key, child in value.items():
+                node = self.properties.get(key)
+                if node is not None:
+                    yield from node.unknown(child, f"{path}.{key}" if path else key)
+                elif self.values is not None:
+                    yield from self.values.unknown(child, f"{path}[{key}]")
+                elif not self.preserve:
+                    yield f"{path}.{key}" if path else key
+        elif isinstance(value, list) and self.items is not None:
+            for index, child in enumerate(value):
+                yield from self.items.unknown(child, f"{path}[{index}]")
+
+    def prune(self, value: Any) -> Any:
+        """The value without unknown fields, and without fields that are null: absent means the same."""
+        if isinstance(value, dict):
+            return self._prune_object(value)
+        if isinstance(value, list) and self.items is not None:
+            return [self.items.prune(child) for child in value]
+        return value
+
+    def _prune_object(self, value: JsonObject) -> JsonObject:
+        kept: JsonObject = {}
+        for key, child in value.items():
+            node = self.properties.get(key)
+            if node is not None:
+                if child is not None:
+                    kept[key] = node.prune(child)
+            elif self.values is not None:
+                kept[key] = self.values.prune(child)
+            elif self.preserve:
+                kept[key] = child
+        return kept
+
+    def fill(self, value: Any) -> Any:
+        """The value with defaults where a field is absent or null and its parent is there."""
+        if isinstance(value, dict):
+            filled = dict(value)
+            for name, node in self.properties.items():
+                child = value.get(name)
+                if child is None and node._default is not _ABSENT:
+                    child = copy.deepcopy(node._default)
+                if child is not None:
+                    filled[name] = node.fill(child)
+            if self.values is not None:
+                values = self.values
+                filled.update((key, values.fill(child)) for key, child in value.items() if key not in self.properties)
+            return filled
+        if isinstance(value, list) and self.items is not None:
+            return [self.items.fill(child) for child in value]
+        return value
