@@ -1,0 +1,109 @@
+"""What a month would cost, by a price book, so that a person can redo the sums.
+
+A month is 30 days (2 592 000 s): what was measured is taken to repeat for that long, on as many times the input as
+`cost.hosts` says. Series are billed as counted over the measured windows; samples and bytes by their rate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from phoenix.api.pricebook import MeterUnit, PriceBookSpec, PriceMeter, PriceTier
+from phoenix.api.results import CostResult
+
+MONTH_S = 30 * 24 * 3600
+"""Seconds of a month, as price lists extrapolate: 30 days."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a fleet uses in a month."""
+
+    active_series: float
+    samples_per_month: float
+    bytes_per_month: float
+
+    def of(self, unit: MeterUnit) -> float:
+        """Units a meter counts."""
+        return {
+            MeterUnit.ACTIVE_SERIES: self.active_series,
+            MeterUnit.SAMPLES: self.samples_per_month,
+            MeterUnit.BYTES: self.bytes_per_month,
+        }[unit]
+
+
+@dataclass(frozen=True, slots=True)
+class BillLine:
+    """One meter's part: `units` counted, `amount` in the book's currency, `formula` the sum in figures."""
+
+    unit: MeterUnit
+    units: float
+    amount: float
+    formula: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """A month by one price book; `total` is the sum of the lines, in the book's currency."""
+
+    total: float
+    lines: tuple[BillLine, ...]
+
+    @property
+    def formula(self) -> str:
+        """All lines in one sentence."""
+        return " + ".join(line.formula for line in self.lines) + f" = {self.total:.2f}"
+
+
+def usage_of(*, active_series: int, samples: int, size_bytes: int, measured_s: float, hosts: int) -> Usage:
+    """Extrapolate what was measured in `measured_s` seconds (above 0) to a month and a fleet of `hosts` times it."""
+    months = MONTH_S / measured_s
+    return Usage(active_series * hosts, samples * months * hosts, size_bytes * months * hosts)
+
+
+def price(book: PriceBookSpec, usage: Usage) -> Bill:
+    """The bill of a month.
+
+    Tiers are marginal, and their bounds count all units, those included for free among them: the free ones are the
+    first. Units past the last bound are priced as its tier.
+    """
+    lines = tuple(_line(meter, usage.of(meter.unit)) for meter in book.meters)
+    return Bill(sum(line.amount for line in lines), lines)
+
+
+def _line(meter: PriceMeter, units: float) -> BillLine:
+    amount, at = 0.0, min(meter.included, units)
+    parts: list[str] = []
+    for index, tier in enumerate(meter.tiers):
+        last = index == len(meter.tiers) - 1
+        end = units if last or tier.up_to is None else min(units, tier.up_to)
+        if end <= at:
+            continue
+        amount += (end - at) * tier.price / tier.per
+        parts.append(_part(end, at, tier, free=not parts and at > 0))
+        at = end
+    return BillLine(meter.unit, units, amount, f"{meter.unit}: {' + '.join(parts) or f'{units:g} are included'}")
+
+
+def _part(end: float, start: float, tier: PriceTier, *, free: bool) -> str:
+    span = f"({end:g} − {start:g}{' included' if free else ''})" if start else f"{end:g}"
+    return f"{span} × {tier.price:g}/{tier.per:g}"
+
+
+def compare_cost(name: str, book: PriceBookSpec, baseline: Usage, candidate: Usage, *, hosts: int) -> CostResult:
+    """Both bills by one book, with what they were made from."""
+    before, after = price(book, baseline), price(book, candidate)
+    inputs = {"hosts": float(hosts), "monthSeconds": float(MONTH_S)}
+    for meter in book.meters:
+        inputs[f"baseline.{meter.unit}"] = baseline.of(meter.unit)
+        inputs[f"candidate.{meter.unit}"] = candidate.of(meter.unit)
+    return CostResult(
+        price_book=f"{name}@{book.version}" if book.version else name,
+        currency=book.currency,
+        baseline=round(before.total, 4),
+        candidate=round(after.total, 4),
+        saving=round(before.total - after.total, 4),
+        confidence=book.confidence.value,
+        inputs=inputs,
+        formula=f"baseline: {before.formula}; candidate: {after.formula}",
+    )

@@ -1,0 +1,145 @@
+"""One candidate against the baseline: the figures, and each bound held against its figure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from phoenix.analysis.intervals import MIN_PAIRS, increase
+from phoenix.analysis.model import AnalysisInput, JudgedVariant
+from phoenix.analysis.signals import (
+    Coverage,
+    SignalComparison,
+    compare_signals,
+    critical_coverage,
+    signal_loss,
+    total_coverage,
+)
+from phoenix.analysis.totals import Totals, cpu_pairs, memory_pairs, totals_of
+from phoenix.analysis.windows import Joined, listed
+from phoenix.api.collector import Engine
+from phoenix.api.experiment import Criterion, CriterionMetric
+from phoenix.api.results import Comparison, CriterionResult, Interval
+
+NOT_COMPARABLE = "NotComparable"
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Everything found about one candidate; `figures.reasons` say why a figure is absent, by criterion."""
+
+    totals: Totals | None
+    baseline: Totals | None
+    signals: list[SignalComparison]
+    coverage: dict[str, Coverage]
+    comparison: Comparison
+    reasons: dict[CriterionMetric, str]
+
+    @property
+    def more_duplicates(self) -> int:
+        """Duplicates beyond the baseline's; a sound pipeline makes none."""
+        if self.totals is None or self.baseline is None:
+            return 0
+        return max(0, self.totals.duplicates - self.baseline.duplicates)
+
+
+def compare(inputs: AnalysisInput, joined: Joined, candidate: JudgedVariant) -> Compared:
+    """All figures of one candidate over the complete windows."""
+    baseline = totals_of(inputs, joined, inputs.baseline.name)
+    totals = totals_of(inputs, joined, candidate.name)
+    signals = compare_signals(inputs, joined, candidate.name)
+    coverage = critical_coverage(inputs, joined, candidate.name)
+    reasons: dict[CriterionMetric, str] = {}
+    comparison = Comparison()
+    if totals is not None and baseline is not None:
+        comparison.cardinality_reduction = _reduction(baseline.active_series, totals.active_series)
+        comparison.sample_reduction = _reduction(baseline.samples, totals.samples)
+        comparison.byte_reduction = _reduction(baseline.bytes, totals.bytes)
+        comparison.signal_loss, reasons[CriterionMetric.SIGNAL_LOSS] = signal_loss(signals)
+        comparison.critical_coverage, reasons[CriterionMetric.CRITICAL_COVERAGE] = total_coverage(coverage)
+        confidence = inputs.analysis.confidence
+        comparison.cpu_increase = increase(cpu_pairs(inputs, joined, candidate.name), confidence)
+        comparison.memory_increase = increase(memory_pairs(inputs, joined, candidate.name), confidence)
+    comparison.not_comparable = _not_comparable(inputs, candidate)
+    few = f"NoData: fewer than {MIN_PAIRS} windows in which both collectors were read"
+    for metric in (CriterionMetric.CPU_INCREASE, CriterionMetric.MEMORY_INCREASE):
+        reasons[metric] = f"{NOT_COMPARABLE}: {comparison.not_comparable}" if comparison.not_comparable else few
+    return Compared(totals, baseline, signals, coverage, comparison, reasons)
+
+
+def _reduction(baseline: int, candidate: int) -> float | None:
+    """1 − candidate / baseline, exact 0 for equals; None where the baseline has none."""
+    return 1 - candidate / baseline if baseline else None
+
+
+def _not_comparable(inputs: AnalysisInput, candidate: JudgedVariant) -> str:
+    if candidate.engine is not inputs.baseline.engine:
+        return f"the baseline ran on {inputs.baseline.engine}, {candidate.name} on {candidate.engine}"
+    wanted = inputs.deployment_engine
+    if wanted not in (None, Engine.AUTO, candidate.engine):
+        return f"measured on {candidate.engine}, but the deployment runs on {wanted}"
+    return ""
+
+
+def judge_criterion(criterion: Criterion, compared: Compared) -> CriterionResult:
+    """Hold one bound against its figure; `passed` is absent where it cannot be told."""
+    figure = _figure(criterion.metric, compared.comparison)
+    result = CriterionResult(metric=criterion.metric.value, min=criterion.min, max=criterion.max)
+    interval = figure if isinstance(figure, Interval) else None
+    result.value = interval.value if interval is not None else figure if not isinstance(figure, Interval) else None
+    absent = compared.reasons.get(criterion.metric, "")
+    if figure is None or absent.startswith(NOT_COMPARABLE):
+        result.reason = absent or "NoData: nothing was measured yet"
+        return result
+    low, high = (interval.low, interval.high) if interval is not None else (result.value, result.value)
+    assert low is not None
+    assert high is not None
+    result.passed, result.reason = _within(criterion, low, high)
+    if result.passed is False and (why := _explain(criterion.metric, compared)):
+        result.reason += f": {why}"
+    return result
+
+
+def _figure(metric: CriterionMetric, comparison: Comparison) -> float | Interval | None:
+    figures: dict[CriterionMetric, float | Interval | None] = {
+        CriterionMetric.CARDINALITY_REDUCTION: comparison.cardinality_reduction,
+        CriterionMetric.SAMPLE_REDUCTION: comparison.sample_reduction,
+        CriterionMetric.BYTE_REDUCTION: comparison.byte_reduction,
+        CriterionMetric.SIGNAL_LOSS: comparison.signal_loss,
+        CriterionMetric.CRITICAL_COVERAGE: comparison.critical_coverage,
+        CriterionMetric.CPU_INCREASE: comparison.cpu_increase,
+        CriterionMetric.MEMORY_INCREASE: comparison.memory_increase,
+    }
+    return figures[metric]
+
+
+def _within(criterion: Criterion, low: float, high: float) -> tuple[bool | None, str]:
+    """Whether all of [low, high] keeps the bounds; None where only part of it does."""
+    text = f"{low:.4g}" if low == high else f"between {low:.4g} and {high:.4g}"
+    if criterion.min is not None and high < criterion.min:
+        return False, f"{text} is below {criterion.min:g}"
+    if criterion.max is not None and low > criterion.max:
+        return False, f"{text} is above {criterion.max:g}"
+    if (criterion.min is not None and low < criterion.min) or (criterion.max is not None and high > criterion.max):
+        return None, f"TooFewWindows: it lies {text}, on both sides of the bound; measure for longer"
+    return True, ""
+
+
+def _explain(metric: CriterionMetric, compared: Compared) -> str:
+    """What was lost, for the criteria about loss."""
+    if metric is CriterionMetric.SIGNAL_LOSS:
+        parts = [f"{part.signal.name}: {part.reason()}" for part in compared.signals if part.lost]
+        return listed(parts, 3)
+    if metric is CriterionMetric.CRITICAL_COVERAGE:
+        parts = [
+            f"{name} is live in {part.kept} of {part.live} windows"
+            for name, part in compared.coverage.items()
+            if part.kept < part.live
+        ]
+        return listed(parts, 3)
+    return ""
+
+
+def judge_criteria(criteria: Sequence[Criterion], compared: Compared) -> list[CriterionResult]:
+    """Every bound, in order."""
+    return [judge_criterion(criterion, compared) for criterion in criteria]

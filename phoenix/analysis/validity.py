@@ -1,0 +1,177 @@
+"""Can the measurement be trusted? What is lost inside the measuring path makes a run Invalid, never better or worse."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from phoenix.analysis.model import AnalysisInput
+from phoenix.analysis.windows import Joined, Place, listed
+from phoenix.api.results import InputResult
+from phoenix.samples.model import InputSample, ProcessSample
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A reason not to trust what was measured, in a sentence with its numbers.
+
+    `variant` empty: the whole run. `of_input`: the input itself is at fault, so that there is no parity.
+    """
+
+    variant: str
+    text: str
+    of_input: bool = False
+
+
+def find_problems(inputs: AnalysisInput, joined: Joined) -> list[Problem]:
+    """Every reason. Missing windows count only in a final analysis: in a live one they may still come."""
+    problems: list[Problem] = []
+    for place in joined.places:
+        problems += _missing(inputs, joined, place) if inputs.final else ()
+        problems += _restarts(joined, place)
+        problems += _input(inputs, joined, place)
+        problems += _meter(inputs, joined, place)
+        problems += _collector(inputs, joined, place)
+    for host in sorted(inputs.hosts):
+        problems += _parity(inputs, joined, host)
+    return problems
+
+
+def problems_of(inputs: AnalysisInput, candidate: str, problems: Sequence[Problem]) -> list[Problem]:
+    """Those that touch the comparison of one candidate: its own, the baseline's, the run's."""
+    return [problem for problem in problems if problem.variant in ("", candidate, inputs.baseline.name)]
+
+
+def input_result(inputs: AnalysisInput, joined: Joined, problems: Sequence[Problem]) -> InputResult:
+    """What went in over the complete windows. Parity is absent without data and false with any problem of the input."""
+    due = (min(inputs.now, inputs.measure_to) - inputs.measure_from) // inputs.window_ns
+    expected = len(inputs.windows) if inputs.final else max(0, due)
+    at_fault = any(problem.of_input for problem in problems)
+    if not joined.complete:
+        return InputResult(windows=0, expected_windows=expected, parity=False if at_fault else None)
+    points: dict[str, int] = {}
+    sent: dict[str, int] = {}
+    digest: dict[str, str] = {}
+    missed = 0
+    for variant in inputs.variants:
+        samples = [joined.input[place][start] for place in joined.of(variant.name) for start in joined.complete]
+        points[variant.name] = sum(sample.acked_points for sample in samples)
+        sent[variant.name] = sum(sample.sent_points for sample in samples)
+        digest[variant.name] = _digest_of(samples)
+        missed = max(missed, sum(sample.planned_points - sample.sent_points for sample in samples))
+    equal = points == sent and len(set(points.values())) == 1 and len(set(digest.values())) == 1
+    return InputResult(
+        points=points,
+        sent=sent,
+        digest=digest,
+        parity=equal and not at_fault,
+        missed_points=missed,
+        windows=len(joined.complete),
+        expected_windows=expected,
+    )
+
+
+def _digest_of(samples: Sequence[InputSample]) -> str:
+    return hashlib.sha256("\n".join(sample.digest for sample in samples).encode()).hexdigest()[:16]
+
+
+def _where(place: Place) -> str:
+    host, variant = place
+    return f"{variant} on {host}"
+
+
+def _missing(inputs: AnalysisInput, joined: Joined, place: Place) -> Iterator[Problem]:
+    total = len(inputs.windows)
+    if total == 0:
+        yield Problem(place[1], f"{_where(place)}: no window was measured", of_input=True)
+        return
+    for who, found, of_input in (("source", joined.input[place], True), ("meter", joined.output[place], False)):
+        gone = [str(index) for index, start in enumerate(inputs.windows, 1) if start not in found]
+        if len(gone) == total:
+            reported = "nothing of it was sent" if of_input else "nothing that left it came to the meter"
+            yield Problem(place[1], f"{_where(place)}: no data: {reported} in {total} windows", of_input)
+        elif gone:
+            text = f"{_where(place)}: the {who} reported no data for {len(gone)} of {total} windows ({listed(gone)})"
+            yield Problem(place[1], text, of_input)
+
+
+def _restarts(joined: Joined, place: Place) -> Iterator[Problem]:
+    for kind, who in (("Input", "source"), ("Output", "meter"), ("Process", "collector")):
+        starts = len(joined.instances.get((kind, place), ()))
+        if starts > 1:
+            yield Problem(place[1], f"{_where(place)}: the {who} was restarted {starts - 1} times while measuring")
+
+
+def _input(inputs: AnalysisInput, joined: Joined, place: Place) -> Iterator[Problem]:
+    samples = [sample for start, sample in joined.input[place].items() if start in inputs.windows]
+    planned = sum(sample.planned_points for sample in samples)
+    sent = sum(sample.sent_points for sample in samples)
+    acked = sum(sample.acked_points for sample in samples)
+    requests, failed = (sum(getattr(sample, name) for sample in samples) for name in ("requests", "failed_requests"))
+    if any(sample.planned_points != sample.sent_points for sample in samples):
+        text = f"{_where(place)}: the source sent {sent} of {planned} planned points"
+        yield Problem(place[1], f"{text}: it missed its rate", of_input=True)
+    if any(sample.acked_points != sample.sent_points for sample in samples):
+        text = f"{_where(place)}: {acked} of {sent} points sent were acknowledged"
+        yield Problem(place[1], text, of_input=True)
+    if failed:
+        yield Problem(place[1], f"{_where(place)}: {failed} of {requests} requests failed", of_input=True)
+    wanted = inputs.ticks_per_window
+    if wanted is not None and (short := [sample for sample in samples if sample.ticks != wanted]):
+        ticks = sum(sample.ticks for sample in samples)
+        text = f"{_where(place)}: {ticks} of {wanted * len(samples)} ticks came, {len(short)} windows are not whole"
+        yield Problem(place[1], text, of_input=True)
+
+
+def _parity(inputs: AnalysisInput, joined: Joined, host: str) -> Iterator[Problem]:
+    base = joined.input[host, inputs.baseline.name]
+    for candidate in inputs.candidates:
+        other = joined.input[host, candidate.name]
+        shared = [start for start in inputs.windows if start in base and start in other]
+        unequal = [start for start in shared if base[start].digest != other[start].digest]
+        counts = [start for start in shared if base[start].acked_points != other[start].acked_points]
+        if unequal or counts:
+            first = min([*unequal, *counts])
+            yield Problem(
+                candidate.name,
+                f"{candidate.name} on {host}: input differs from the baseline's in {len({*unequal, *counts})} of "
+                f"{len(shared)} windows; first {other[first].acked_points} points against {base[first].acked_points}, "
+                f"digest {other[first].digest} against {base[first].digest}",
+                of_input=True,
+            )
+
+
+def _meter(inputs: AnalysisInput, joined: Joined, place: Place) -> Iterator[Problem]:
+    # What was late for the last window is in the sample of a later one, if the meter made one.
+    samples = [sample for start, sample in joined.output[place].items() if start >= inputs.measure_from]
+    if late := sum(sample.late_points for sample in samples):
+        yield Problem(place[1], f"{_where(place)}: {late} points came to the meter too late for their window")
+    lag = max((sample.max_lag_s for sample in samples), default=0.0)
+    if lag > inputs.lag_limit_s:
+        text = f"{_where(place)}: the meter lagged by {lag:.2f} s, more than {inputs.lag_limit_s:g} s"
+        yield Problem(place[1], text)
+
+
+def _collector(inputs: AnalysisInput, joined: Joined, place: Place) -> Iterator[Problem]:
+    found = joined.process[place]
+    measured = [sample for start, sample in sorted(found.items()) if start in inputs.windows]
+    if not measured:
+        return
+    # Without a reading from before, every failure since the start counts: it cannot be told to lie outside.
+    before = found.get(inputs.measure_from - inputs.window_ns)
+    if before is not None and before.instance != measured[0].instance:
+        yield Problem(place[1], f"{_where(place)}: the collector was restarted as measuring began")
+        before = None
+    for field, what in (
+        ("send_failed_points", "points could not be sent to the meter"),
+        ("refused_points", "points were refused by the collector's receiver"),
+    ):
+        if lost := _grown(before, measured[-1], field):
+            yield Problem(place[1], f"{_where(place)}: {lost} {what}")
+
+
+def _grown(before: ProcessSample | None, last: ProcessSample, field: str) -> int:
+    """How much a counter grew; one that was never read is taken as 0: not every engine has every counter."""
+    start = getattr(before, field) if before is not None else None
+    return max(0, (getattr(last, field) or 0) - (start or 0))
