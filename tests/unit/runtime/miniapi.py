@@ -46,8 +46,9 @@ class MiniApi:
 
     def put(self, path: str, wire: Wire) -> Wire:
         self.version += 1
+        given = {key: value for key, value in wire["metadata"].items() if value != ""}
         kind = "MODIFIED" if path in self.objects else "ADDED"
-        meta = {"uid": f"uid-{self.version}"} | self.objects.get(path, {}).get("metadata", {}) | wire["metadata"]
+        meta = {"uid": f"uid-{self.version}"} | self.objects.get(path, {}).get("metadata", {}) | given
         wire = wire | {"metadata": meta | {"resourceVersion": str(self.version)}}
         if meta.get("deletionTimestamp") and not meta.get("finalizers"):
             return self.remove(path)
