@@ -27,7 +27,7 @@ NAMED_GROUPS = 20
 
 @dataclass(slots=True)
 class SignalComparison:
-    """One signal, compared over windows and hosts."""
+    """One signal, compared over windows and hosts: `add` each, then `finish`."""
 
     signal: Signal
     values: int = 0
@@ -38,6 +38,9 @@ class SignalComparison:
     max_error_group: str = ""
     problems: set[str] = field(default_factory=set)
     baseline_problems: set[str] = field(default_factory=set)
+    _groups: list[str] = field(default_factory=list)
+    _expected: list[float] = field(default_factory=list)
+    _found: list[float] = field(default_factory=list)
 
     @property
     def lost(self) -> int:
@@ -45,7 +48,7 @@ class SignalComparison:
         return sum(self.missing.values()) + self.outside
 
     def add(self, baseline: OutputSample, candidate: OutputSample) -> None:
-        """Compare one window of one host."""
+        """Take in one window of one host."""
         name = self.signal.name
         if problem := candidate.signal_problems.get(name):
             self.problems.add(problem)
@@ -57,26 +60,33 @@ class SignalComparison:
             if base and self.max_error is None:
                 self.max_error = 0.0
             return
-        self.extra.update(cand.keys() - base.keys())
-        gone = base.keys() - cand.keys()
-        self.missing.update(gone)
-        groups = [group for group in base if group not in gone] if gone else list(base)
-        if groups:
-            self._compare(groups, base, cand)
+        groups = list(base)
+        if groups != list(cand):
+            self.extra.update(cand.keys() - base.keys())
+            self.missing.update(base.keys() - cand.keys())
+            groups = [group for group in base if group in cand]
+            self._expected += map(base.__getitem__, groups)
+            self._found += map(cand.__getitem__, groups)
+        else:  # groups in the same order: the common case, three times faster
+            self._expected += base.values()
+            self._found += cand.values()
+        self._groups += groups
 
-    def _compare(self, groups: list[str], base: dict[str, float], cand: dict[str, float]) -> None:
-        count = len(groups)
-        expected = np.fromiter(map(base.__getitem__, groups), float, count)
-        found = np.fromiter(map(cand.__getitem__, groups), float, count)
+    def finish(self) -> None:
+        """Work out the errors of all pairs collected, at once."""
+        if not self._groups:
+            return
+        expected, found = np.array(self._expected), np.array(self._found)
         with np.errstate(divide="ignore", invalid="ignore"):
             error = np.abs(found - expected) / np.abs(expected)
-        same = (found == expected) | (np.isnan(found) & np.isnan(expected))
-        error[same] = 0.0
+        error[(found == expected) | (np.isnan(found) & np.isnan(expected))] = 0.0
         error[np.isnan(error)] = math.inf
-        self.outside += int((error > max(self.signal.tolerance, FLOAT_SLACK)).sum())
-        worst = int(np.argmax(np.where(np.isinf(error), -1.0, error)))
-        if math.isfinite(error[worst]) and (self.max_error is None or error[worst] > self.max_error):
-            self.max_error, self.max_error_group = float(error[worst]), groups[worst]
+        self.outside = int((error > max(self.signal.tolerance, FLOAT_SLACK)).sum())
+        worst = float(np.max(np.where(np.isinf(error), -1.0, error)))
+        if worst >= 0 and worst >= (self.max_error or 0.0):
+            self.max_error = worst
+            # The first by name, so that the order of samples does not show.
+            self.max_error_group = min(self._groups[at] for at in np.flatnonzero(error == worst)) if worst else ""
 
     def result(self) -> SignalResult:
         """The comparison as the status shows it."""
@@ -122,6 +132,8 @@ def compare_signals(inputs: AnalysisInput, joined: Joined, candidate: str) -> li
         for start in joined.complete:
             for comparison in comparisons:
                 comparison.add(base[start], cand[start])
+    for comparison in comparisons:
+        comparison.finish()
     return comparisons
 
 
