@@ -1,0 +1,208 @@
+"""The generator's config.json, checked whole before anything starts. Shape: docs/contracts.md, *Child programs*."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import orjson
+
+from phoenix.loadmodel.emitter import Emitter
+from phoenix.loadmodel.errors import LoadModelError
+from phoenix.loadmodel.expected import Expected, expected
+from phoenix.otlp.fanout import Target
+from phoenix.samples.reporter import ReportConfig
+
+_HIGHEST_SCALE = 1e4
+
+
+class ConfigError(Exception):
+    """The configuration cannot be run; `faults` has a line each: what, where, what to do."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A complete load."""
+
+    emitter: Emitter
+    """scaled"""
+    expected: Expected
+    seed: int
+    interval_ns: int
+    max_duration_ns: int
+    targets: tuple[Target, ...]
+    start_at: int | None
+    """Unix nanoseconds; None: at once"""
+    end_at: int | None
+    """Unix nanoseconds, exclusive; None: max_duration_ns after the first tick"""
+    health_host: str
+    health_port: int | None
+    """None: no health address"""
+    report: ReportConfig | None
+
+    @property
+    def interval_s(self) -> float:
+        """Time between ticks, seconds."""
+        return self.interval_ns / 1e9
+
+    @property
+    def window_ns(self) -> int:
+        """Length of an accounting window: the report's, else two intervals."""
+        return self.report.window_ns if self.report else 2 * self.interval_ns
+
+
+def read_config(data: bytes) -> Config:
+    """Check config.json.
+
+    Raises:
+        ConfigError: with every fault found.
+    """
+    try:
+        wire = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise ConfigError([f"not JSON: {error}"]) from error
+    if not isinstance(wire, dict):
+        raise ConfigError([f"want an object, have {type(wire).__name__}"])
+    return _Reader(wire).config()
+
+
+class _Reader:
+    """Reads fields and gathers faults."""
+
+    def __init__(self, wire: Mapping[str, object]) -> None:
+        self._wire = wire
+        self.faults: list[str] = []
+
+    def config(self) -> Config:
+        interval_ns = round(self._number("intervalSeconds", 1.0, 0.001) * 1e9)
+        scale = self._number("scale", 1.0, 1e-6, _HIGHEST_SCALE)
+        emitter = self._emitter(scale)
+        start_at, end_at = self._instant("startAtUnixNano"), self._instant("endAtUnixNano")
+        if start_at is not None and end_at is not None and end_at <= start_at:
+            self.faults.append("endAtUnixNano: must be after startAtUnixNano")
+        host, port = self._address()
+        config = Config(
+            emitter=emitter,
+            expected=expected(emitter),
+            seed=self._whole("seed", 1),
+            interval_ns=interval_ns,
+            max_duration_ns=round(self._number("maxDurationSeconds", 3600.0, 0.001) * 1e9),
+            targets=self._targets(),
+            start_at=start_at,
+            end_at=end_at,
+            health_host=host,
+            health_port=port,
+            report=self._report(),
+        )
+        self._check_rate(config, scale)
+        if self.faults:
+            raise ConfigError(self.faults)
+        return config
+
+    def _number(self, key: str, default: float, least: float, most: float = math.inf) -> float:
+        value = self._wire.get(key)
+        if value is None:
+            return default
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and least <= value <= most:
+            return float(value)
+        self.faults.append(
+            f"{key}: want a number from {least:g}" + f" to {most:g}" * (most < math.inf) + f", have {value!r}"
+        )
+        return default
+
+    def _whole(self, key: str, default: int) -> int:
+        value = self._wire.get(key)
+        if value is None:
+            return default
+        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+            return value
+        self.faults.append(f"{key}: want a whole number from 0, have {value!r}")
+        return default
+
+    def _instant(self, key: str) -> int | None:
+        return None if self._wire.get(key) is None else self._whole(key, 0)
+
+    def _emitter(self, scale: float) -> Emitter:
+        try:
+            return Emitter.from_json(self._wire.get("otlp", {})).scaled(scale)
+        except LoadModelError as error:
+            self.faults += error.faults
+            return Emitter.from_json({})
+
+    def _targets(self) -> tuple[Target, ...]:
+        wire = self._wire.get("targets", [])
+        if not isinstance(wire, list):
+            self.faults.append(f"targets: want a list, have {type(wire).__name__}")
+            return ()
+        targets: list[Target] = []
+        for place, one in enumerate(wire):
+            name, endpoint = (one.get("name"), one.get("endpoint")) if isinstance(one, dict) else (None, None)
+            if not isinstance(name, str) or not name or name in {target.name for target in targets}:
+                self.faults.append(f"targets[{place}].name: want a name of its own, have {name!r}")
+            elif not isinstance(endpoint, str) or not _is_http(endpoint):
+                self.faults.append(f"targets[{place}].endpoint: want http://HOST:PORT, have {endpoint!r}")
+            else:
+                targets.append(Target(name, endpoint))
+        return tuple(targets)
+
+    def _address(self) -> tuple[str, int | None]:
+        value = self._wire.get("healthAddress")
+        if value is None:
+            return "", None
+        host, _, port = value.rpartition(":") if isinstance(value, str) else ("", "", "")
+        if host and port.isdecimal() and int(port) < 65536:
+            return host.strip("[]"), int(port)
+        self.faults.append(f"healthAddress: want HOST:PORT, have {value!r}")
+        return "", None
+
+    def _report(self) -> ReportConfig | None:
+        wire = self._wire.get("report")
+        if wire is None:
+            return None
+        try:
+            return ReportConfig.from_json(wire)
+        except ValueError as error:
+            self.faults += str(error).split("; ")
+            return None
+
+    def _check_rate(self, config: Config, scale: float) -> None:
+        """A stream has one point a tick, so a rate is reached by more streams or shorter ticks, never by repeats."""
+        if self._wire.get("rate") is None or self.faults:
+            return
+        rate = self._number("rate", 0.0, 1e-9)
+        points = config.expected.streams
+        if not rate or points / config.interval_s >= rate:
+            return
+        self.faults.append(
+            f"rate: {rate:g} points/s asked for, but {points} streams every {config.interval_s:g} s are "
+            f"{points / config.interval_s:.0f}: set scale to {_sufficient_scale(config, scale, rate):g} "
+            f"or the interval to {points / rate * 1000:.3g} ms, or leave rate out"
+        )
+
+
+def _is_http(endpoint: str) -> bool:
+    try:
+        parts = urlsplit(endpoint)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _sufficient_scale(config: Config, scale: float, rate: float) -> float:
+    """The least scale, to a tenth of a percent, that reaches the rate at this interval."""
+    per_service = config.expected.streams / config.emitter.services
+    at_scale_1 = config.emitter.services / scale
+    services = math.ceil(rate * config.interval_s / per_service)
+    # A scale's services are not all alike (some are not templated): step over the uneven ones.
+    for _ in range(3):
+        found = expected(config.emitter.scaled(services / config.emitter.services))
+        if found.streams >= rate * config.interval_s:
+            break
+        services += 1
+    return math.ceil(services / at_scale_1 * 1000) / 1000

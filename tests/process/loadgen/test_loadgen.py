@@ -1,0 +1,252 @@
+"""The real generator process against real sinks and a stand-in for the samples route."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import signal
+import socket
+import sys
+import time
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import xxhash
+from aiohttp import web
+
+from phoenix.samples.model import InputSample, SampleBatch
+from tests.harness.otlp_sink import OtlpSink
+
+pytestmark = pytest.mark.process
+MS = 1_000_000
+INTERVAL_NS = 100 * MS
+SMALL = {"size": "S", "services": 2, "instances": 1, "routes": 3, "users": 20, "rawPaths": 5}
+
+
+class SamplesRoute:
+    """Stands in for the API server's samples route."""
+
+    def __init__(self) -> None:
+        self.samples: list[InputSample] = []
+
+    async def take(self, request: web.Request) -> web.Response:
+        assert request.headers["Authorization"] == "Bearer secret"
+        for sample in SampleBatch.from_wire(await request.json()).samples:
+            assert isinstance(sample, InputSample)
+            self.samples.append(sample)
+        return web.Response(status=202)
+
+    def of(self, variant: str) -> list[InputSample]:
+        return sorted((s for s in self.samples if s.variant == variant), key=lambda s: s.window_start)
+
+
+@pytest.fixture
+async def route(tmp_path: Path) -> AsyncIterator[SamplesRoute]:
+    route = SamplesRoute()
+    app = web.Application()
+    app.router.add_post("/apis/phoenix.io/v1alpha1/namespaces/default/experiments/x/samples", route.take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    (tmp_path / "token").write_text("secret")
+    endpoint = {"server": f"http://127.0.0.1:{runner.addresses[0][1]}", "tokenFile": str(tmp_path / "token")}
+    (tmp_path / "endpoint.json").write_text(json.dumps(endpoint))
+    yield route
+    await runner.cleanup()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def write_config(folder: Path, *sinks: OtlpSink, **fields: Any) -> Path:
+    config = {
+        "otlp": SMALL,
+        "seed": 7,
+        "scale": 1.0,
+        "intervalSeconds": INTERVAL_NS / 1e9,
+        "maxDurationSeconds": 60,
+        "targets": [
+            {"name": n, "endpoint": s.endpoint} for n, s in zip(("baseline", "candidate"), sinks, strict=False)
+        ],
+        "healthAddress": f"127.0.0.1:{free_port()}",
+        "report": {
+            "endpointFile": str(folder / "endpoint.json"),
+            "namespace": "default",
+            "experiment": "x",
+            "run": 1,
+            "windowSeconds": 2 * INTERVAL_NS / 1e9,
+            "host": "host-a",
+        },
+    } | fields
+    path = folder / "config.json"
+    path.write_text(json.dumps(config))
+    return path
+
+
+@asynccontextmanager
+async def loadgen(config: Path, *options: str) -> AsyncIterator[Process]:
+    command = (sys.executable, "-m", "phoenix.loadgen", "--config", str(config), *options)
+    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+async def until(condition: Callable[[], bool], deadline_s: float = 15) -> None:
+    async with asyncio.timeout(deadline_s):
+        while not condition():  # noqa: ASYNC110  # polled: the condition spans processes
+            await asyncio.sleep(0.01)
+
+
+def window_soon(ahead_s: float) -> int:
+    window_ns = 2 * INTERVAL_NS
+    return -(-(time.time_ns() + int(ahead_s * 1e9)) // window_ns) * window_ns
+
+
+async def test_equal_bytes_turns_windows_and_end(tmp_path: Path, route: SamplesRoute) -> None:
+    async with OtlpSink() as one, OtlpSink() as two:
+        start = window_soon(1.5)
+        end = start + 10 * INTERVAL_NS
+        config = write_config(tmp_path, one, two, startAtUnixNano=start, endAtUnixNano=end)
+        health = f"http://{json.loads(config.read_text())['healthAddress']}"
+        async with loadgen(config) as process:
+            async with aiohttp.ClientSession() as client:
+                await until_ready(client, health)
+                assert one.payloads == [], "ready comes before the start"
+                await until(lambda: len(one.payloads) >= 5)
+                async with client.get(f"{health}/metrics") as answer:
+                    metrics = await answer.text()
+            _, log = await asyncio.wait_for(process.communicate(), 15)
+        assert process.returncode == 0, log.decode()
+    assert re.search(r"^phoenix_loadgen_expected_streams \d+", metrics, re.M)
+    assert re.search(r'^phoenix_loadgen_points_total\{outcome="acked",target="candidate"\} [1-9]', metrics, re.M)
+    assert one.payloads == two.payloads
+    assert len(one.payloads) == 10
+    for sink in (one, two):
+        assert min(sink.arrived_s) - time.monotonic() + time.time() >= start / 1e9 - 0.001, "nothing before startAt"
+    baseline, candidate = route.of("baseline"), route.of("candidate")
+    windows = [(start + n * 2 * INTERVAL_NS, start + (n + 1) * 2 * INTERVAL_NS) for n in range(5)]
+    assert [(s.window_start, s.window_end) for s in baseline] == windows
+    assert [s.digest for s in baseline] == [s.digest for s in candidate]
+    for number, (ours, theirs) in enumerate(zip(baseline, candidate, strict=True)):
+        mine = b"".join(one.payloads[2 * number : 2 * number + 2])
+        assert ours.digest == xxhash.xxh64_hexdigest(mine)
+        assert ours.bytes == len(mine)
+        assert ours.ticks == ours.requests == 2
+        assert ours.planned_points == ours.sent_points == ours.acked_points > 0
+        assert (ours.sent_first, theirs.sent_first) == (1, 1)
+        assert (ours.run, ours.host, ours.instance) == (1, "host-a", theirs.instance)
+
+
+async def until_ready(client: aiohttp.ClientSession, health: str) -> None:
+    async with asyncio.timeout(15):
+        while True:
+            try:
+                async with client.get(health) as answer:
+                    if answer.status == 200:
+                        return
+                    assert answer.status == 503
+            except aiohttp.ClientConnectorError:
+                pass
+            await asyncio.sleep(0.01)
+
+
+async def test_a_stalled_sink_does_not_touch_the_other(tmp_path: Path, route: SamplesRoute) -> None:
+    async with OtlpSink() as sound, OtlpSink() as stalled:
+        stalled.flow.clear()
+        start = window_soon(1.0)
+        config = write_config(tmp_path, sound, stalled, startAtUnixNano=start, endAtUnixNano=start + 10 * INTERVAL_NS)
+        async with loadgen(config) as process:
+            await until(lambda: len(sound.payloads) == 6)
+            stalled.flow.set()
+            _, log = await asyncio.wait_for(process.communicate(), 15)
+        assert process.returncode == 0
+    assert len(sound.payloads) == 10
+    assert set(stalled.payloads) < set(sound.payloads), "what did arrive is the same bytes"
+    assert all(s.sent_points == s.planned_points for s in route.of("baseline"))
+    theirs = route.of("candidate")
+    assert sum(s.planned_points for s in theirs) == sum(s.planned_points for s in route.of("baseline"))
+    assert sum(s.sent_points for s in theirs) < sum(s.planned_points for s in theirs)
+    assert [s.digest for s in theirs] != [s.digest for s in route.of("baseline")]
+    assert b"payload missed target=candidate" in log
+
+
+async def test_sigterm_reports_the_last_window(tmp_path: Path, route: SamplesRoute) -> None:
+    async with OtlpSink() as one, OtlpSink() as two, loadgen(write_config(tmp_path, one, two)) as process:
+        await until(lambda: len(one.payloads) >= 3)
+        process.send_signal(signal.SIGTERM)
+        before = time.monotonic()
+        assert await asyncio.wait_for(process.wait(), 10) == 0
+        assert time.monotonic() - before < 5
+    assert one.payloads == two.payloads
+    assert sum(s.requests for s in route.of("baseline")) == len(one.payloads)
+    assert sum(s.bytes for s in route.of("candidate")) == sum(map(len, two.payloads))
+
+
+async def test_ticks_that_were_due_before_it_started_are_missed(tmp_path: Path, route: SamplesRoute) -> None:
+    async with OtlpSink() as one:
+        start = window_soon(0) - 20 * INTERVAL_NS
+        config = write_config(tmp_path, one, startAtUnixNano=start, maxDurationSeconds=4)
+        async with loadgen(config) as process:
+            assert await asyncio.wait_for(process.wait(), 15) == 0
+    samples = route.of("baseline")
+    missing = samples[0]
+    assert (missing.ticks, missing.sent_points) == (0, 0)
+    assert missing.planned_points > 0
+    planned = sum(s.planned_points for s in samples)
+    assert planned == 40 * missing.planned_points / 2
+    assert 0 < len(one.payloads) <= 20, "missed ticks are not caught up on"
+
+
+async def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
+    start = window_soon(3.0)
+
+    async def first_ticks(name: str, seed: int) -> list[bytes]:
+        (tmp_path / name).mkdir()
+        fields = {"seed": seed, "report": None, "startAtUnixNano": start, "endAtUnixNano": start + 3 * INTERVAL_NS}
+        async with OtlpSink() as sink, loadgen(write_config(tmp_path / name, sink, **fields)) as process:
+            assert await asyncio.wait_for(process.wait(), 15) == 0
+            return sink.payloads
+
+    one, again, other = await asyncio.gather(first_ticks("a", 7), first_ticks("b", 7), first_ticks("c", 8))
+    assert len(one) == 3
+    assert one == again
+    assert not set(one) & set(other)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"otlp": {"size": "XL"}}, "otlp.size: 'XL' is not known; use one of S, M, L"),
+        ({"otlp": SMALL, "rate": 1e6}, "set scale to"),
+        ({"targets": [{"name": "a", "endpoint": "127.0.0.1:4318"}]}, "targets[0].endpoint: want http://HOST:PORT"),
+        ({"startAtUnixNano": 5, "endAtUnixNano": 5}, "endAtUnixNano: must be after startAtUnixNano"),
+        ({"report": {"run": 1}}, "report.endpointFile"),
+    ],
+)
+async def test_a_bad_config_is_named_and_nothing_starts(tmp_path: Path, fields: dict[str, Any], said: str) -> None:
+    async with loadgen(write_config(tmp_path, **fields)) as process:
+        _, errors = await asyncio.wait_for(process.communicate(), 15)
+    assert process.returncode == 2
+    assert said in errors.decode()
+
+
+async def test_describe_prints_what_the_load_amounts_to(tmp_path: Path) -> None:
+    async with loadgen(write_config(tmp_path, otlp={"size": "S"}), "--describe") as process:
+        out, _ = await asyncio.wait_for(process.communicate(), 15)
+    described = json.loads(out)
+    assert described["streams"] == 2502
+    assert described["activeSeries"] == 21322
+    assert described["pointsPerSecond"] == pytest.approx(25020)
