@@ -14,6 +14,7 @@ from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from phoenix.aio.tasks import cancel_and_wait
 from phoenix.store.cache import WatchCache
 from phoenix.store.errors import WriteFailed
 from phoenix.store.log import AppendLog
@@ -85,10 +86,8 @@ class Compactor:
     async def stop(self) -> None:
         """End the background task; a batch is never cut in two."""
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+            task, self._task = self._task, None
+            await cancel_and_wait(task)
 
     async def _run(self) -> None:
         while True:
