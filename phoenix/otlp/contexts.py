@@ -1,0 +1,166 @@
+"""What a scanner remembers: raw byte slices it has seen, as a tree of resource, scope, metric and point key.
+
+A slice is decoded once, when first seen. Slices that differ only in the order of attributes decode to the same identity
+and so to the same id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
+from opentelemetry.proto.metrics.v1.metrics_pb2 import (
+    ExponentialHistogramDataPoint,
+    HistogramDataPoint,
+    Metric,
+    NumberDataPoint,
+    SummaryDataPoint,
+)
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+from xxhash import xxh3_128_digest
+
+from phoenix.otlp.identity import OWN_PREFIX, Attributes, MetricIdentity, PointIdentity, attributes
+from phoenix.otlp.layout import Layout
+from phoenix.otlp.model import MetricType, Temporality
+from phoenix.otlp.wire import LENGTH, fields, varint
+
+Intern = Callable[[PointIdentity], int]
+"""Gives the id of a point identity; the same id for equal identities."""
+
+MetricKey = tuple[tuple[bytes, bytes], MetricType, bytes]
+"""A metric on the wire without its points: (header, metadata), type, tail (temporality, monotonic)."""
+
+_OWN = OWN_PREFIX.encode()
+_NO_RECORDED_VALUE = 1
+_ATTRIBUTES_FIELD = {
+    MetricType.GAUGE: 7,
+    MetricType.SUM: 7,
+    MetricType.HISTOGRAM: 9,
+    MetricType.EXPONENTIAL_HISTOGRAM: 1,
+    MetricType.SUMMARY: 7,
+}
+POINT_CLASSES: dict[MetricType, Any] = {
+    MetricType.GAUGE: NumberDataPoint,
+    MetricType.SUM: NumberDataPoint,
+    MetricType.HISTOGRAM: HistogramDataPoint,
+    MetricType.EXPONENTIAL_HISTOGRAM: ExponentialHistogramDataPoint,
+    MetricType.SUMMARY: SummaryDataPoint,
+}
+
+
+@dataclass(slots=True)
+class MetricContext:
+    """One metric of one scope of one resource, and the ids of its points' keys."""
+
+    identity: MetricIdentity
+    digest_keys: bool
+    layout: Layout | None = None
+    slots: dict[bytes, int] = field(default_factory=dict)
+    bare: int | None = None
+    """id of the point that has no attributes; not in `slots`, because a point cut short looks like it"""
+    find: Callable[[bytes], int | None] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.find = self._find_by_digest if self.digest_keys else self.slots.get
+
+    def _find_by_digest(self, key: bytes) -> int | None:
+        return self.slots.get(xxh3_128_digest(key))
+
+    def lookup(self, key: bytes) -> int | None:
+        """Id of a key, also of the empty one; None when it is new."""
+        return self.find(key) if key else self.bare
+
+    def remember(self, key: bytes, slot: int) -> None:
+        """Keep the id of a key."""
+        if not key:
+            self.bare = slot
+        else:
+            self.slots[xxh3_128_digest(key) if self.digest_keys else key] = slot
+
+    def point(self, key: bytes) -> PointIdentity:
+        """Identity of a point from its key fields, or from the whole point. Raises DecodeError."""
+        kind = self.identity.type
+        message = POINT_CLASSES[kind].FromString(key)
+        if kind is MetricType.HISTOGRAM:
+            bounds = tuple(message.explicit_bounds)
+        elif kind is MetricType.SUMMARY:
+            bounds = tuple(value.quantile for value in message.quantile_values)
+        else:
+            bounds = ()
+        return PointIdentity(
+            metric=self.identity,
+            attributes=attributes(message.attributes),
+            bounds=bounds,
+            recorded=not message.flags & _NO_RECORDED_VALUE,
+            own_bytes=own_bytes(key, _ATTRIBUTES_FIELD[kind]),
+        )
+
+
+@dataclass(slots=True)
+class ScopeContext:
+    """One scope of one resource; metrics by header, type and tail as they are on the wire."""
+
+    resource: Attributes
+    name: str
+    version: str
+    attributes: Attributes
+    metrics: dict[MetricKey, MetricContext] = field(default_factory=dict)
+
+    def new_metric(self, about: tuple[bytes, bytes], type: MetricType, tail: bytes, digest_keys: bool) -> MetricContext:
+        """Decode what is about a metric: fields before and behind its data, and the tail behind its points.
+
+        Raises:
+            DecodeError: it is no protobuf.
+        """
+        metric = Metric.FromString(b"".join(about))
+        found = {item.number: varint(tail, item.value)[0] for item in fields(tail, 0, len(tail)) if item.wire == 0}
+        temporality = found.get(2, 0)
+        identity = MetricIdentity(
+            resource=self.resource,
+            scope_name=self.name,
+            scope_version=self.version,
+            scope_attributes=self.attributes,
+            name=metric.name,
+            unit=metric.unit,
+            type=type,
+            temporality=Temporality(temporality) if temporality in (1, 2) else Temporality.UNSPECIFIED,
+            monotonic=type is MetricType.SUM and bool(found.get(3, 0)),
+        )
+        context = self.metrics[about, type, tail] = MetricContext(identity, digest_keys)
+        return context
+
+
+@dataclass(slots=True)
+class ResourceContext:
+    """One resource; scopes by their bytes."""
+
+    attributes: Attributes
+    own_bytes: int
+    scopes: dict[bytes, ScopeContext] = field(default_factory=dict)
+
+    @classmethod
+    def decode(cls, raw: bytes) -> ResourceContext:
+        """From the bytes of a Resource message. Raises DecodeError."""
+        return cls(attributes(Resource.FromString(raw).attributes), own_bytes(raw, 1))
+
+    def new_scope(self, raw: bytes) -> ScopeContext:
+        """From the bytes of an InstrumentationScope message. Raises DecodeError."""
+        scope = InstrumentationScope.FromString(raw)
+        own = attributes(scope.attributes, strip_own=False)
+        context = self.scopes[raw] = ScopeContext(self.attributes, scope.name, scope.version, own)
+        return context
+
+
+def own_bytes(message: bytes, field_number: int) -> int:
+    """Bytes that the `phoenix.` attributes of a message take, with tag and length. Raises MalformedPayload."""
+    if _OWN not in message:
+        return 0
+    total = 0
+    for item in fields(message, 0, len(message)):
+        if item.number == field_number and item.wire == LENGTH:
+            keys = [part for part in fields(message, item.value, item.end) if part.number == 1]
+            if keys and message[keys[-1].value : keys[-1].end].startswith(_OWN):
+                total += item.end - item.start
+    return total

@@ -1,0 +1,199 @@
+"""What makes two data points the same stream, and the same series of a Prometheus-type backend.
+
+A *stream* is exact OTLP: resource attributes, scope name, version and attributes, metric name, unit, type, temporality
+and monotonicity, point attributes; the order of attributes means nothing. An *active series* is what a Prometheus-type
+backend makes of it with all resource attributes as labels: translated name and labels. Descriptions, schema URLs, time
+stamps and values belong to neither. Attributes of resources and points whose key begins with `phoenix.` are Phoenix's
+own and are left out before anything else happens. Pure: no state, no I/O.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any
+
+from phoenix.otlp.model import MetricType, Temporality
+from phoenix.otlp.prometheus import UntranslatableName, label_name, metric_name
+
+OWN_PREFIX = "phoenix."
+"""Keys beginning so are Phoenix's own labels and take no part in identity."""
+
+Value = str | bool | int | float | bytes | tuple[Any, ...] | None
+"""An attribute value. Arrays are ("[", item, …), maps ("{", (key, value), …) with sorted keys, None is no value."""
+Attributes = tuple[tuple[str, Value], ...]
+"""Sorted by key, each key once."""
+
+
+def attributes(pairs: Iterable[Any], *, strip_own: bool = True) -> Attributes:
+    """Canonical attributes of protobuf KeyValues: sorted, own labels left out; of a key given twice the last counts."""
+    plain = {pair.key: any_value(pair.value) for pair in pairs}
+    return tuple(
+        sorted((item for item in plain.items() if not (strip_own and item[0].startswith(OWN_PREFIX))), key=_key)
+    )
+
+
+def _key(item: tuple[str, Value]) -> str:
+    return item[0]
+
+
+def any_value(value: Any) -> Value:
+    """Python form of a protobuf AnyValue; see `Value`."""
+    kind = value.WhichOneof("value")
+    if kind is None:
+        return None
+    if kind == "array_value":
+        return ("[", *(any_value(item) for item in value.array_value.values))
+    if kind == "kvlist_value":
+        return ("{", *attributes(value.kvlist_value.values, strip_own=False))
+    plain: Value = getattr(value, kind)
+    return plain
+
+
+def digest(*parts: object) -> bytes:
+    """16 bytes that stand for the parts; equal parts give equal bytes, others differ (blake2b).
+
+    `repr` tells 1, 1.0, True and "1" apart and quotes its strings, so that no two values of `Value` look alike.
+    """
+    return blake2b(repr(parts).encode(), digest_size=16).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class MetricIdentity:
+    """Everything of a stream's identity but the point's attributes. `key` stands for the rest (16 bytes)."""
+
+    resource: Attributes
+    scope_name: str
+    scope_version: str
+    scope_attributes: Attributes
+    name: str
+    unit: str
+    type: MetricType
+    temporality: Temporality = Temporality.UNSPECIFIED
+    monotonic: bool = False
+    key: bytes = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        scope = (self.scope_name, self.scope_version, self.scope_attributes)
+        metric = (self.name, self.unit, int(self.type), int(self.temporality), bool(self.monotonic))
+        object.__setattr__(self, "key", digest(self.resource, scope, metric))
+
+
+@dataclass(frozen=True, slots=True)
+class PointIdentity:
+    """A data point without time and value.
+
+    `bounds` are a histogram's explicit bounds or a summary's quantiles. `recorded` is False for a point flagged "no
+    recorded value". `own_bytes` is what this point's `phoenix.` attributes take on the wire.
+    """
+
+    metric: MetricIdentity
+    attributes: Attributes
+    bounds: tuple[float, ...] = ()
+    recorded: bool = True
+    own_bytes: int = 0
+
+
+def stream_key(metric: MetricIdentity, attributes: Attributes) -> bytes:
+    """16 bytes that stand for the stream."""
+    return digest(metric.key, attributes)
+
+
+def series_family(metric: MetricIdentity) -> str:
+    """Prometheus family name; a name that Prometheus cannot express is kept as it is, so that it still counts."""
+    try:
+        return metric_name(metric.name, metric.unit, metric.type, metric.monotonic)
+    except UntranslatableName:
+        return metric.name
+
+
+def series_labels(resource: Attributes, point: Attributes) -> dict[str, str]:
+    """Prometheus labels of a stream, sorted by name.
+
+    The resource's value wins over a point's value of the same key; keys that become the same label are joined with `;`
+    in the order of the keys, as the Collector does. A label with an empty value is no label.
+    """
+    merged = dict(point)
+    merged.update(resource)
+    labels: dict[str, str] = {}
+    for key in sorted(merged):
+        label, value = _label(key), text(merged[key])
+        labels[label] = f"{labels[label]};{value}" if label in labels else value
+    return {label: labels[label] for label in sorted(labels) if labels[label]}
+
+
+@lru_cache(maxsize=65_536)
+def _label(key: str) -> str:
+    try:
+        return label_name(key)
+    except UntranslatableName:
+        return key
+
+
+def series_key(family: str, type: MetricType, labels: Mapping[str, str]) -> bytes:
+    """16 bytes that stand for the series (of a histogram or summary: for the whole of its series but their bounds)."""
+    many = type if series_count(type, ()) > 1 else MetricType.NONE
+    return digest(family, int(many), tuple(sorted(labels.items())))
+
+
+def series_count(type: MetricType, bounds: tuple[float, ...]) -> int:
+    """Prometheus-type series (and samples per point) of a stream: histogram bounds + 3, summary quantiles + 2, else 1.
+
+    A histogram's three are `_bucket{le="+Inf"}`, `_sum` and `_count`; a summary's two are `_sum` and `_count`.
+    """
+    if type is MetricType.HISTOGRAM:
+        return len(bounds) + 3
+    return len(bounds) + 2 if type is MetricType.SUMMARY else 1
+
+
+def text(value: Value) -> str:
+    """A value as label text, as the Collector writes it (`pcommon.Value.AsString`)."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        return _float_text(value)
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    encoded = json.dumps(_raw(value), separators=(",", ":"), ensure_ascii=False, default=str)
+    return encoded.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _raw(value: Value) -> object:
+    if not isinstance(value, tuple):
+        return base64.b64encode(value).decode() if isinstance(value, bytes) else value
+    if value[0] == "[":
+        return [_raw(item) for item in value[1:]]
+    return {key: _raw(item) for key, item in value[1:]}
+
+
+def _float_text(value: float) -> str:
+    """Shortest digits, without exponent from 1e-6 to 1e21, as Go's strconv does it."""
+    if not math.isfinite(value):
+        return f"json: unsupported value: {'NaN' if math.isnan(value) else '+Inf' if value > 0 else '-Inf'}"
+    if value != 0 and not 1e-6 <= abs(value) < 1e21:
+        mantissa, _, exponent = f"{Decimal(repr(value)):e}".partition("e")
+        return f"{mantissa}e{exponent[0]}{exponent[1:].lstrip('0')}"
+    fixed = format(Decimal(repr(value)), "f")
+    return fixed.removesuffix(".0") if "." in fixed else fixed
+
+
+def format_bound(bound: float) -> str:
+    """A bucket bound or quantile as Prometheus writes it in `le` and `quantile`: `0.005`, `10`, `+Inf`, `1e+06`."""
+    if math.isinf(bound):
+        return "+Inf" if bound > 0 else "-Inf"
+    if bound != 0 and not 1e-4 <= abs(bound) < 1e6:  # where Go turns to exponents
+        mantissa, _, exponent = f"{Decimal(repr(bound)):e}".partition("e")
+        return f"{mantissa}e{exponent[0]}{exponent[1:].rjust(2, '0')}"
+    return _float_text(bound)
