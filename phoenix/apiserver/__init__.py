@@ -1,1 +1,1 @@
-"""The only writer: Kubernetes-shaped routes over the store."""
+"""The API server, the only writer: Kubernetes-shaped REST and watch over `phoenix.store`. Door: `server.ApiServer`."""

@@ -1,0 +1,71 @@
+"""What a client sent becomes what is stored: unknown fields reported and dropped, defaults filled in, all checked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from phoenix.api.schema import apply_defaults, prune, unknown_fields, validate
+from phoenix.apimachinery.errors import BadRequest, Cause, Invalid
+from phoenix.apimachinery.meta import Resource
+from phoenix.apiserver.options import FieldValidation
+
+
+def default_type(kind: type[Resource], wire: dict[str, Any]) -> dict[str, Any]:
+    """Fill in apiVersion and kind from the URL, since typed clients leave them out; they come first in what is stored.
+
+    Raises:
+        BadRequest: they are there and say something else, or metadata is no object.
+    """
+    info = kind.info
+    found = (wire.get("apiVersion") or info.api_version, wire.get("kind") or info.kind)
+    if found != (info.api_version, info.kind):
+        msg = (
+            f"the object is {found[1]} of {found[0]}, but this URL is for {info.kind} of {info.api_version}: "
+            "send it to its own URL or correct apiVersion and kind"
+        )
+        raise BadRequest(msg)
+    metadata = wire.get("metadata")
+    if metadata is None:
+        metadata = {}
+    if not isinstance(metadata, dict):
+        raise BadRequest('metadata must be an object, such as {"name": "example"}')
+    rest = {key: value for key, value in wire.items() if key not in ("apiVersion", "kind", "metadata")}
+    return {"apiVersion": info.api_version, "kind": info.kind, "metadata": metadata, **rest}
+
+
+def admit(kind: type[Resource], wire: dict[str, Any], mode: FieldValidation) -> tuple[dict[str, Any], list[str]]:
+    """Prune, default and validate an object.
+
+    Returns:
+        The object to store (its top level and metadata are its own, the rest may be shared with `wire`) and warnings.
+
+    Raises:
+        BadRequest: strict, and there are unknown fields.
+        Invalid: the object breaks rules; one cause a field.
+    """
+    warnings: list[str] = []
+    if mode is not FieldValidation.IGNORE:
+        warnings = [f'unknown field "{path}"' for path in unknown_fields(kind, wire)]
+        if warnings and mode is FieldValidation.STRICT:
+            info = kind.info
+            msg = (
+                f'{info.kind} in version "{info.version}" cannot be handled as a {info.kind}: strict decoding error: '
+                + ", ".join(warnings)
+            )
+            raise BadRequest(msg)
+    admitted = apply_defaults(kind, prune(kind, wire))
+    if causes := validate(kind, admitted):
+        metadata = admitted.get("metadata")
+        raise invalid(kind, str(metadata.get("name") or "") if isinstance(metadata, dict) else "", causes)
+    return admitted, warnings
+
+
+def invalid(kind: type[Resource], name: str, causes: list[Cause]) -> Invalid:
+    """The 422 that names each field at fault."""
+    info = kind.info
+    shown = "; ".join(f"{cause.field}: {cause.message}" if cause.field else cause.message for cause in causes[:10])
+    more = f"; and {len(causes) - 10} more" if len(causes) > 10 else ""
+    qualified = f"{info.kind}.{info.group}" if info.group else info.kind
+    return Invalid(
+        f'{qualified} "{name}" is invalid: {shown}{more}', name=name, group=info.group, kind=info.kind, causes=causes
+    )

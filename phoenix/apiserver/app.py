@@ -1,0 +1,196 @@
+"""The API as one callable: a request in, an answer out, every error a Status. Composition of the room's parts.
+
+A handler of `aiohttp.web.Server` rather than an Application: paths are read once as Kubernetes does (`target`), so a
+table of routes would only cost time, and nothing can answer in another form than ours.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+
+from aiohttp import web
+
+from phoenix.api.experiment import Experiment
+from phoenix.apimachinery.errors import (
+    ApiError,
+    BadRequest,
+    InternalError,
+    MethodNotAllowed,
+    RequestTooLarge,
+    ServiceUnavailable,
+    TooManyRequests,
+)
+from phoenix.apiserver.credentials import Authenticator
+from phoenix.apiserver.discovery import discovery_response
+from phoenix.apiserver.fanout import Fanout
+from phoenix.apiserver.health import Health, version_response
+from phoenix.apiserver.lifecycle import NamespaceLifecycle
+from phoenix.apiserver.lists import Lister
+from phoenix.apiserver.metrics import Metrics
+from phoenix.apiserver.registry import Registry
+from phoenix.apiserver.resources import Resources
+from phoenix.apiserver.responses import error_response
+from phoenix.apiserver.sampling import SampleEndpoint, SampleStorage
+from phoenix.apiserver.target import Target, no_route, parse_target, split_path
+from phoenix.apiserver.watches import Watches
+from phoenix.store.errors import StoreClosed, TooManyWrites, WriteFailed
+from phoenix.store.interface import Store
+
+_LOGGER = logging.getLogger(__name__)
+_OPEN_PATHS = frozenset({"healthz", "livez", "readyz", "version"})
+
+
+def package_version() -> str:
+    """Version of Phoenix."""
+    try:
+        return version("phoenix-reconciler")
+    except PackageNotFoundError:
+        return "0"
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class ApiApp:
+    """Answers requests. Made by `create_app`; `fanout` and `lifecycle` are run by whoever serves it."""
+
+    def __init__(
+        self,
+        *,
+        resources: Resources,
+        fanout: Fanout,
+        lifecycle: NamespaceLifecycle,
+        metrics: Metrics,
+        authenticator: Authenticator,
+        request_log: bool,
+    ) -> None:
+        self.fanout = fanout
+        self.lifecycle = lifecycle
+        self.health = Health()
+        self._resources = resources
+        self._metrics = metrics
+        self._authenticator = authenticator
+        self._request_log = request_log
+        self._version = package_version()
+
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request.
+
+        Cancellation: when the client goes away; a write under way is still stored, whole.
+        """
+        began = time.perf_counter()
+        parts = split_path(request.rel_url.raw_path)
+        target: Target | None = None
+        try:
+            if parts[0] not in _OPEN_PATHS or len(parts) > 1:
+                self._authenticator.check(request.headers.get("Authorization"))
+            if parts[0] in ("api", "apis") and len(parts) > (2 if parts[0] == "api" else 3):
+                target = parse_target(parts)
+                response = await self._resources.handler(request.method, target)(request, target)
+            else:
+                response = self._other(request, parts)
+        except ApiError as error:
+            response = error_response(error)
+        except web.HTTPException as error:
+            response = error_response(_from_http(error))
+        except (StoreClosed, TooManyWrites, WriteFailed) as error:
+            response = error_response(_from_store(error))
+        except Exception:
+            _LOGGER.exception("request failed method=%s path=%s", request.method, request.rel_url.raw_path)
+            response = error_response(InternalError("the server failed on this request; its log says why"))
+        self._note(request, target, response, time.perf_counter() - began)
+        return response
+
+    def _other(self, request: web.BaseRequest, parts: list[str]) -> web.StreamResponse:
+        if request.method != "GET":
+            if parts[0] in (*_OPEN_PATHS, "api", "apis", "metrics", "openapi"):
+                raise MethodNotAllowed(f"{request.method} is not allowed here; allowed: GET")
+            raise no_route()
+        match parts:
+            case ["healthz"] | ["livez"]:
+                return self.health.live()
+            case ["readyz"]:
+                return self.health.readiness()
+            case ["version"]:
+                return version_response(self._version)
+            case ["metrics"]:
+                return self._metrics.response()
+            case ["api", *_] | ["apis", *_]:
+                return discovery_response(request, parts)
+        raise no_route()
+
+    def _note(
+        self, request: web.BaseRequest, target: Target | None, response: web.StreamResponse, seconds: float
+    ) -> None:
+        watch = not isinstance(response, web.Response)
+        verb = "WATCH" if watch else request.method if request.method in _METHODS else "OTHER"
+        resource = "" if target is None else target.kind.info.plural
+        self._metrics.observe(verb, resource, response.status, seconds, watch=watch)
+        if self._request_log:
+            _LOGGER.info(
+                "request method=%s path=%s code=%d seconds=%.6f",
+                request.method,
+                request.path_qs,
+                response.status,
+                seconds,
+            )
+
+
+_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
+
+
+def _from_http(error: web.HTTPException) -> ApiError:
+    if error.status == 413:
+        return RequestTooLarge(f"the body is too large: {error.text}")
+    if error.status < 500:
+        return BadRequest(error.text or error.reason)
+    return InternalError(error.text or error.reason)
+
+
+def _from_store(error: Exception) -> ApiError:
+    if isinstance(error, TooManyWrites):
+        return TooManyRequests(str(error), retry_after_s=1)
+    return ServiceUnavailable(str(error), retry_after_s=1)
+
+
+def create_app(
+    store: Store,
+    samples: SampleStorage,
+    *,
+    token: str,
+    request_log: bool = False,
+    bookmark_interval_s: float = 60.0,
+    watch_timeout_s: float = 3600.0,
+    watch_buffer_bytes: int = 16 << 20,
+    now: Callable[[], datetime] = _utc_now,
+) -> ApiApp:
+    """Put the API together over an open store, on its event loop.
+
+    The caller serves it with `aiohttp.web.Server`, starts and stops `.fanout`, runs `.lifecycle` and sets
+    `.health.ready`; `phoenix.apiserver.server.ApiServer` does all of that.
+    """
+
+    async def removed(target: Target) -> None:
+        if target.kind is Experiment:
+            await samples.delete_experiment(target.namespace, target.name)
+
+    registry = Registry(store, now=now, on_removed=removed)
+    fanout = Fanout(store, now=now, buffer_limit_bytes=watch_buffer_bytes, bookmark_interval_s=bookmark_interval_s)
+    lifecycle = NamespaceLifecycle(store, registry)
+    fanout.listeners.append(lifecycle.notice)
+    lister = Lister(store, now)
+    watches = Watches(store, fanout, lister, now=now, timeout_s=watch_timeout_s)
+    resources = Resources(registry, lister, watches, SampleEndpoint(samples))
+    return ApiApp(
+        resources=resources,
+        fanout=fanout,
+        lifecycle=lifecycle,
+        metrics=Metrics(store, fanout),
+        authenticator=Authenticator(token.encode()),
+        request_log=request_log,
+    )

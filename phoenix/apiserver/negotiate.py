@@ -1,0 +1,57 @@
+"""Which form of an answer a client takes: plain objects, Tables or metadata alone. First acceptable in its order."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from phoenix.apimachinery.errors import ApiError
+from phoenix.apiserver.events import Form
+
+_ANY_JSON = ("application/json", "application/*", "*/*")
+_FORMS = {
+    "Table": Form.TABLE,
+    "PartialObjectMetadata": Form.PARTIAL,
+    "PartialObjectMetadataList": Form.PARTIAL,
+}
+
+
+class NotAcceptable(ApiError):
+    """No form the client takes can be made."""
+
+    code, reason = 406, "NotAcceptable"
+
+
+@lru_cache(maxsize=256)
+def negotiate(accept: str) -> Form:
+    """The form for an Accept header (empty: anything will do).
+
+    Raises:
+        NotAcceptable: only other types are accepted.
+    """
+    if not accept:
+        return Form.OBJECT
+    for entry in accept.split(","):
+        media, *rest = (part.strip() for part in entry.split(";"))
+        if media.lower() not in _ANY_JSON:
+            continue
+        parameters = dict(part.partition("=")[::2] for part in rest)
+        wanted = parameters.get("as")
+        if wanted is None:
+            return Form.OBJECT
+        if wanted in _FORMS and parameters.get("g") == "meta.k8s.io" and parameters.get("v") in ("v1", "v1beta1"):
+            return _FORMS[wanted]
+    msg = f"only application/json is served (also as=Table and as=PartialObjectMetadata), not {accept}"
+    raise NotAcceptable(msg)
+
+
+@lru_cache(maxsize=64)
+def aggregated_version(accept: str) -> str:
+    """`v2` or `v2beta1` where aggregated discovery is asked for first, else the empty string."""
+    for entry in accept.split(","):
+        media, *rest = (part.strip() for part in entry.split(";"))
+        parameters = dict(part.partition("=")[::2] for part in rest)
+        if parameters.get("as") == "APIGroupDiscoveryList" and parameters.get("v") in ("v2", "v2beta1"):
+            return parameters["v"]
+        if media.lower() in _ANY_JSON and "as" not in parameters:
+            return ""
+    return ""

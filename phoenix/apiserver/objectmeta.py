@@ -1,0 +1,59 @@
+"""Object metadata on writes: what the server owns, what stays as it was, what may not be added any more."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from datetime import datetime
+from typing import Any
+
+from phoenix.apimachinery.conditions import timestamp
+from phoenix.apimachinery.errors import Cause
+
+_NAME_LIMIT = 63
+_SUFFIX_LENGTH = 5
+_SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"  # no vowels, no look-alikes: names never spell a word
+
+KEPT_FROM_LIVE = ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds",
+                  "generation", "resourceVersion", "generateName")  # fmt: skip
+_SERVER_OWNED = ("uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds",
+                 "generation", "managedFields")  # fmt: skip
+
+
+def stamp_new(metadata: dict[str, Any], *, now: datetime, generation: bool) -> None:
+    """Give a new object what the server owns; a name too, where it has only generateName."""
+    for field in _SERVER_OWNED:
+        metadata.pop(field, None)
+    if not metadata.get("name") and (prefix := metadata.get("generateName")):
+        metadata["name"] = generated_name(prefix)
+    metadata["uid"] = str(uuid.uuid4())
+    metadata["creationTimestamp"] = timestamp(now)
+    if generation:
+        metadata["generation"] = 1
+
+
+def generated_name(prefix: str) -> str:
+    """`prefix` and five letters, cut to what a name may be long."""
+    suffix = "".join(secrets.choice(_SUFFIX_LETTERS) for _ in range(_SUFFIX_LENGTH))
+    return prefix[: _NAME_LIMIT - _SUFFIX_LENGTH] + suffix
+
+
+def keep_from_live(metadata: dict[str, Any], live: dict[str, Any]) -> None:
+    """Put back what no client may change."""
+    for field in KEPT_FROM_LIVE:
+        if field in live:
+            metadata[field] = live[field]
+        else:
+            metadata.pop(field, None)
+    metadata.pop("managedFields", None)
+
+
+def check_finalizers(old: dict[str, Any], new: dict[str, Any]) -> list[Cause]:
+    """Causes why finalizers may not change so: once an object is going, none may be added."""
+    if not old.get("deletionTimestamp"):
+        return []
+    added = [name for name in new.get("finalizers") or () if name not in (old.get("finalizers") or ())]
+    if not added:
+        return []
+    message = f"Forbidden: no new finalizers can be added if the object is being deleted, found new {added}"
+    return [Cause("FieldValueForbidden", message, "metadata.finalizers")]

@@ -1,0 +1,325 @@
+"""The rules every write goes through: identity, concurrency, generation, immutables, finalizers; reads beside them.
+
+Between HTTP and the store: speaks decoded targets and bytes, knows no requests. A write that changes nothing makes no
+revision and no event. What is stored is the pruned JSON with its resourceVersion inside; it is what clients get.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from phoenix.apimachinery.conditions import timestamp
+from phoenix.apimachinery.errors import (
+    AlreadyExists,
+    BadRequest,
+    Cause,
+    Conflict,
+    NotFound,
+    ServerTimeout,
+)
+from phoenix.apiserver.admission import admit, default_type, invalid
+from phoenix.apiserver.codec import with_resource_version
+from phoenix.apiserver.namespaces import NamespaceGate
+from phoenix.apiserver.objectmeta import check_finalizers, keep_from_live, stamp_new
+from phoenix.apiserver.options import DeleteOptions, Propagation, WriteOptions
+from phoenix.apiserver.strategy import Wire, strategy_of
+from phoenix.apiserver.target import Target
+from phoenix.store.interface import KeyExists, KeyNotFound, Record, RevisionConflict, Store
+
+Change = Callable[[Wire], Any]
+"""Makes the wanted object out of the live one, which it may change in place."""
+
+PROPAGATION_ANNOTATION = "phoenix.io/propagation-policy"
+"""Set on an object that was deleted with another policy than Background, while finalizers hold it."""
+
+_ATTEMPTS = 32  # lost races after which a write gives up; each is against another writer's success
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a write answers: the object's bytes and warnings. `removed`: it is gone (the bytes are its last state)."""
+
+    body: bytes
+    warnings: tuple[str, ...] = ()
+    removed: bool = False
+
+
+class Registry:
+    """Create, get, update and delete of every kind.
+
+    Guarantees: a write is answered after it is durable; of two racing writes that name the same resourceVersion one
+    gets Conflict.
+    Cancellation: a write may still happen, whole.
+
+    Args:
+        now: the time for creation and deletion stamps.
+        on_removed: awaited after an object left the store.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        now: Callable[[], datetime],
+        on_removed: Callable[[Target], Awaitable[None]],
+    ) -> None:
+        self._store = store
+        self.now = now
+        self._on_removed = on_removed
+        self._gate = NamespaceGate(store)
+
+    def live(self, target: Target) -> Record:
+        """The stored object. Raises NotFound."""
+        record = self._store.get(target.key)
+        if record is None:
+            raise not_found(target)
+        return record
+
+    async def create(self, target: Target, wire: Wire, options: WriteOptions) -> Written:
+        """Store a new object in the collection `target`.
+
+        Raises:
+            BadRequest, Invalid: the object will not do.
+            NotFound, Forbidden: its namespace is missing or going.
+            AlreadyExists: the name is taken.
+        """
+        kind = target.kind
+        strategy = strategy_of(kind)
+        wire = default_type(kind, wire)
+        metadata: dict[str, Any] = wire["metadata"]
+        _check_namespace(target, metadata)
+        if metadata.get("resourceVersion"):
+            raise BadRequest("resourceVersion should not be set on objects to be created")
+        if kind.info.has_status:
+            wire.pop("status", None)
+        strategy.prepare_create(wire)
+        wire, warnings = admit(kind, wire, options.field_validation)
+        metadata = wire["metadata"]
+        stamp_new(metadata, now=self.now(), generation=strategy.has_generation)
+        if target.namespace:
+            self._gate.admit(target.namespace, metadata["name"], target)
+        new = Target(kind, target.namespace, metadata["name"])
+        if options.dry_run:
+            if self._store.get(new.key) is not None:
+                raise _already_exists(new)
+            return Written(orjson.dumps(wire), tuple(warnings))
+        try:
+            record = await self._store.create(new.key, lambda revision: with_resource_version(wire, revision))
+        except KeyExists as error:
+            raise _already_exists(new) from error
+        return Written(record.value, tuple(warnings))
+
+    async def update(self, target: Target, change: Change, options: WriteOptions, *, patch: bool) -> Written:
+        """Store what `change` makes of the live object; called again for each lost race, with the new live object.
+
+        Args:
+            target: the object, or its `status` subresource.
+            patch: the change names only what it wants changed; an update must name the resourceVersion it was made of.
+
+        Raises:
+            NotFound: no such object.
+            Conflict: the result's resourceVersion or uid is not the live one's.
+            BadRequest, Invalid: the result will not do.
+        """
+        for _ in range(_ATTEMPTS):
+            live = self.live(target)
+            old: Wire = orjson.loads(live.value)
+            new = self._changed(target, old, change(orjson.loads(live.value)), patch=patch)
+            if new == old:
+                return Written(live.value)
+            new, warnings = admit(target.kind, new, options.field_validation)
+            if new == old:
+                return Written(live.value, tuple(warnings))
+            self._check_update(target, old, new)
+            metadata = new["metadata"]
+            if strategy_of(target.kind).has_generation and _spec_of(new) != _spec_of(old):
+                metadata["generation"] = metadata.get("generation", 0) + 1
+            leaving = bool(metadata.get("deletionTimestamp")) and self._removable(target, new)
+            if options.dry_run:
+                return Written(orjson.dumps(new), tuple(warnings), leaving)
+            record = await self._replace(target, new, live, remove=leaving)
+            if record is not None:
+                return Written(record.value, tuple(warnings), leaving)
+        raise _busy(target)
+
+    async def delete(self, target: Target, options: DeleteOptions) -> Written:
+        """Remove an object, or mark it as going where finalizers hold it.
+
+        Raises:
+            NotFound: no such object.
+            Conflict: a precondition does not hold.
+            Forbidden: it may not be deleted.
+        """
+        self._gate.check_delete(target)
+        for _ in range(_ATTEMPTS):
+            live = self.live(target)
+            wire: Wire = orjson.loads(live.value)
+            metadata = wire["metadata"]
+            _check_preconditions(target, metadata, options)
+            if self._removable(target, wire):
+                if options.dry_run:
+                    return Written(live.value, removed=True)
+                record = await self._replace(target, wire, live, remove=True)
+            elif metadata.get("deletionTimestamp") or options.dry_run:
+                return Written(live.value)
+            else:
+                self._mark_going(target, wire, options)
+                record = await self._replace(target, wire, live, remove=False)
+            if record is not None:
+                return Written(record.value, removed=self._store.get(target.key) is None)
+        raise _busy(target)
+
+    async def remove_namespace(self, target: Target) -> None:
+        """Drop a namespace that is going, empty and held by no finalizer; otherwise do nothing."""
+        live = self._store.get(target.key)
+        if live is None:
+            return
+        wire: Wire = orjson.loads(live.value)
+        metadata = wire["metadata"]
+        if metadata.get("deletionTimestamp") and not metadata.get("finalizers"):
+            await self._replace(target, wire, live, remove=True)
+
+    def _removable(self, target: Target, wire: Wire) -> bool:
+        """Whether nothing holds the object. A namespace is removed by its lifecycle, once it is empty."""
+        return not wire["metadata"].get("finalizers") and not self._gate.is_namespace(target)
+
+    def _mark_going(self, target: Target, wire: Wire, options: DeleteOptions) -> None:
+        metadata = wire["metadata"]
+        metadata["deletionTimestamp"] = timestamp(self.now())
+        metadata["deletionGracePeriodSeconds"] = 0
+        if strategy_of(target.kind).has_generation:
+            metadata["generation"] = metadata.get("generation", 0) + 1
+        if options.propagation != Propagation.BACKGROUND:
+            metadata.setdefault("annotations", {})[PROPAGATION_ANNOTATION] = options.propagation.value
+        if self._gate.is_namespace(target):
+            wire["status"] = {**(wire.get("status") or {}), "phase": "Terminating"}
+
+    async def _replace(self, target: Target, wire: Wire, live: Record, *, remove: bool) -> Record | None:
+        """Write over or remove the live record; None: another writer was first."""
+        verb = self._store.delete if remove else self._store.update
+        try:
+            record = await verb(
+                target.key,
+                lambda revision: with_resource_version(wire, revision),
+                expected_revision=live.revision,
+            )
+        except (RevisionConflict, KeyNotFound):
+            return None
+        if remove:
+            await self._on_removed(target)
+        return record
+
+    def _changed(self, target: Target, old: Wire, new: Any, *, patch: bool) -> Wire:
+        """The object wanted, with everything put back that this endpoint may not change."""
+        if not isinstance(new, dict):
+            raise BadRequest("the patch must leave an object")
+        wanted: Wire = default_type(target.kind, new)
+        metadata, live = wanted["metadata"], old["metadata"]
+        _check_identity(target, metadata, live, patch=patch)
+        if target.subresource == "status":
+            changed = dict(old)
+            if "status" in wanted:
+                changed["status"] = wanted["status"]
+            else:
+                changed.pop("status", None)
+            return changed
+        keep_from_live(metadata, live)
+        if target.kind.info.has_status:
+            if "status" in old:
+                wanted["status"] = old["status"]
+            else:
+                wanted.pop("status", None)
+        return wanted
+
+    def _check_update(self, target: Target, old: Wire, new: Wire) -> None:
+        causes = [
+            *check_finalizers(old["metadata"], new["metadata"]),
+            *strategy_of(target.kind).check_update(old, new),
+        ]
+        if causes:
+            raise invalid(target.kind, target.name, causes)
+
+
+def _spec_of(wire: Wire) -> Wire:
+    return {key: value for key, value in wire.items() if key not in ("metadata", "status")}
+
+
+def _check_namespace(target: Target, metadata: dict[str, Any]) -> None:
+    if not target.kind.info.namespaced:
+        if metadata.pop("namespace", None):
+            msg = f"{target.kind.info.kind} is cluster-scoped: leave metadata.namespace out"
+            raise BadRequest(msg)
+        return
+    given = metadata.get("namespace") or target.namespace
+    if given != target.namespace:
+        msg = (
+            f"the namespace of the object ({given}) does not match the namespace on the URL ({target.namespace}): "
+            "send it to its own namespace"
+        )
+        raise BadRequest(msg)
+    metadata["namespace"] = target.namespace
+
+
+def _check_identity(target: Target, metadata: dict[str, Any], live: dict[str, Any], *, patch: bool) -> None:
+    for field, on_url in (("name", target.name), ("namespace", target.namespace)):
+        given = metadata.get(field)
+        if given and given != on_url:
+            msg = f"the {field} of the object ({given}) does not match the {field} on the URL ({on_url})"
+            raise BadRequest(msg)
+    version = metadata.get("resourceVersion")
+    if not version:
+        if patch or strategy_of(target.kind).unconditional_update:
+            return
+        message = "Invalid value: 0: must be specified for an update"
+        cause = Cause("FieldValueInvalid", message, "metadata.resourceVersion")
+        raise invalid(target.kind, target.name, [cause])
+    if version != live["resourceVersion"]:
+        reason = "the object has been modified; please apply your changes to the latest version and try again"
+        raise _conflict(target, reason)
+    if metadata.get("uid") and metadata["uid"] != live["uid"]:
+        raise _conflict(target, f"uid {metadata['uid']} is not that of the live object ({live['uid']})")
+
+
+def _check_preconditions(target: Target, live: dict[str, Any], options: DeleteOptions) -> None:
+    for name, wanted, found in (
+        ("UID", options.uid, live["uid"]),
+        ("ResourceVersion", options.resource_version, live["resourceVersion"]),
+    ):
+        if wanted and wanted != found:
+            reason = f"Precondition failed: {name} in precondition: {wanted}, {name} in object meta: {found}"
+            raise _conflict(target, reason)
+
+
+def not_found(target: Target) -> NotFound:
+    """The answer where there is no such object."""
+    info = target.kind.info
+    return NotFound(
+        f'{target.qualified} "{target.name}" not found', name=target.name, group=info.group, kind=info.plural
+    )
+
+
+def _already_exists(target: Target) -> AlreadyExists:
+    info = target.kind.info
+    return AlreadyExists(
+        f'{target.qualified} "{target.name}" already exists', name=target.name, group=info.group, kind=info.plural
+    )
+
+
+def _conflict(target: Target, reason: str) -> Conflict:
+    info = target.kind.info
+    return Conflict(
+        f'Operation cannot be fulfilled on {target.qualified} "{target.name}": {reason}',
+        name=target.name,
+        group=info.group,
+        kind=info.plural,
+    )
+
+
+def _busy(target: Target) -> ServerTimeout:
+    msg = f'{target.qualified} "{target.name}" was changed by others {_ATTEMPTS} times meanwhile: try again'
+    return ServerTimeout(msg, retry_after_s=1)

@@ -1,0 +1,186 @@
+"""The verbs on resources: from a request about a `Target` to an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from phoenix.apimachinery.errors import ApiError, BadRequest, MethodNotAllowed, UnsupportedMediaType
+from phoenix.apiserver.codec import decode_json, decode_object
+from phoenix.apiserver.events import Form, shaped
+from phoenix.apiserver.lists import Lister
+from phoenix.apiserver.negotiate import negotiate
+from phoenix.apiserver.options import ListOptions, delete_options, list_options, read_query, write_options
+from phoenix.apiserver.patches import json_patch, merge_patch
+from phoenix.apiserver.registry import Change, Registry, Written
+from phoenix.apiserver.responses import deleted_status, json_response, object_response
+from phoenix.apiserver.sampling import SampleEndpoint
+from phoenix.apiserver.selection import parse_selection
+from phoenix.apiserver.strategy import strategy_of
+from phoenix.apiserver.table import IncludeObject, render_table
+from phoenix.apiserver.target import Target
+from phoenix.apiserver.watches import Watches
+
+_JSON = "application/json"
+_MERGE = "application/merge-patch+json"
+_JSON_PATCH = "application/json-patch+json"
+_STRATEGIC = "application/strategic-merge-patch+json"
+
+Handler = Callable[[web.BaseRequest, Target], Awaitable[web.StreamResponse]]
+
+
+class Resources:
+    """Handlers by method for collections, objects and subresources."""
+
+    def __init__(self, registry: Registry, lister: Lister, watches: Watches, samples: SampleEndpoint) -> None:
+        self._registry = registry
+        self._lister = lister
+        self._watches = watches
+        self._collection: dict[str, Handler] = {"GET": self._list, "POST": self._create, "DELETE": self._delete_all}
+        self._object: dict[str, Handler] = {
+            "GET": self._get, "PUT": self._update, "PATCH": self._patch, "DELETE": self._delete,
+        }  # fmt: skip
+        self._status: dict[str, Handler] = {"GET": self._get, "PUT": self._update, "PATCH": self._patch}
+        self._samples: dict[str, Handler] = {"GET": samples.list, "POST": samples.add}
+
+    def handler(self, method: str, target: Target) -> Handler:
+        """The handler for a method. Raises MethodNotAllowed."""
+        if target.subresource == "samples":
+            table = self._samples
+        elif target.subresource:
+            table = self._status
+        else:
+            table = self._object if target.name else self._collection
+        found = table.get(method)
+        if found is None or (method == "POST" and target.kind.info.namespaced and not target.namespace):
+            msg = f"{method} is not allowed here; allowed: {', '.join(table)}"
+            if found is not None:
+                msg = f"POST needs a namespace: {target.kind.info.path('NAMESPACE')}"
+            raise MethodNotAllowed(msg)
+        return found
+
+    async def _get(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
+        query = read_query(request.rel_url.raw_query_string)
+        form = negotiate(request.headers.get("Accept", ""))
+        if query:
+            options = list_options(query)
+            if options.watch and not target.subresource:
+                return await self._watches.serve(request, *_one(target, options), form)
+        value = self._registry.live(target).value
+        if form is Form.OBJECT:
+            return json_response(value)
+        wire = orjson.loads(value)
+        if form is Form.TABLE:
+            return object_response(render_table(target.kind, [wire], now=self._registry.now(), include=_include(query)))
+        return json_response(shaped(target.kind, form, wire, self._registry.now()))
+
+    async def _list(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
+        query = read_query(request.rel_url.raw_query_string)
+        options = list_options(query)
+        form = negotiate(request.headers.get("Accept", ""))
+        if options.watch:
+            return await self._watches.serve(request, target, options, form)
+        return json_response(self._lister.list(target, options, form, _include(query)))
+
+    async def _create(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
+        options = write_options(read_query(request.rel_url.raw_query_string))
+        _check_content_type(request)
+        wire = decode_object(await request.read())
+        return _answer(await self._registry.create(target, wire, options), status=201)
+
+    async def _update(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
+        options = write_options(read_query(request.rel_url.raw_query_string))
+        _check_content_type(request)
+        body = await request.read()
+        decode_object(body)
+
+        def replace_by(_live: dict[str, Any]) -> Any:
+            return orjson.loads(body)
+
+        return _answer(await self._registry.update(target, replace_by, options, patch=False))
+
+    async def _patch(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
+        options = write_options(read_query(request.rel_url.raw_query_string))
+        change = _change(request.content_type, decode_json(await request.read()), target)
+        return _answer(await self._registry.update(target, change, options, patch=True))
+
+    async def _delete(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
+        options = delete_options(read_query(request.rel_url.raw_query_string), await _delete_body(request))
+        written = await self._registry.delete(target, options)
+        if not written.removed:
+            return json_response(written.body)
+        return object_response(deleted_status(target, orjson.loads(written.body)["metadata"]["uid"]))
+
+    async def _delete_all(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
+        if target.kind.info.namespaced and not target.namespace:
+            raise MethodNotAllowed(f"DELETE of a collection needs a namespace: {target.kind.info.path('NAMESPACE')}")
+        query = read_query(request.rel_url.raw_query_string)
+        which = list_options(query)
+        options = delete_options(query, await _delete_body(request))
+        selection = parse_selection(target.kind, which.label_selector, which.field_selector)
+        items: list[dict[str, Any]] = []
+        for record in self._lister.select(target, selection):
+            wire = orjson.loads(record.value)
+            metadata = wire["metadata"]
+            one = Target(target.kind, target.namespace, metadata["name"])
+            try:
+                items.append(orjson.loads((await self._registry.delete(one, options)).body))
+            except ApiError as error:
+                if error.code not in (403, 404):  # gone meanwhile, or protected
+                    raise
+        info = target.kind.info
+        return object_response(
+            {"kind": f"{info.kind}List", "apiVersion": info.api_version, "metadata": {}, "items": items}
+        )
+
+
+def _one(target: Target, options: ListOptions) -> tuple[Target, ListOptions]:
+    """A watch of one object is one of its collection, by name."""
+    terms = [options.field_selector, f"metadata.name={target.name}"]
+    return replace(target, name=""), replace(options, field_selector=",".join(term for term in terms if term))
+
+
+def _answer(written: Written, *, status: int = 200) -> web.Response:
+    return json_response(written.body, status=status, warnings=written.warnings)
+
+
+def _include(query: dict[str, str]) -> IncludeObject:
+    text = query.get("includeObject", "")
+    try:
+        return IncludeObject(text) if text else IncludeObject.METADATA
+    except ValueError:
+        raise BadRequest(f"includeObject {text!r} is not None, Metadata or Object") from None
+
+
+def _check_content_type(request: web.BaseRequest) -> None:
+    """JSON, or nothing said: typed clients send no Content-Type."""
+    if "Content-Type" in request.headers and request.content_type != _JSON:
+        raise _unsupported(request.content_type, [_JSON])
+
+
+def _unsupported(given: str, accepted: list[str]) -> UnsupportedMediaType:
+    msg = f"the body of the request was in an unknown format ({given}) - accepted media types include: " + ", ".join(
+        accepted
+    )
+    return UnsupportedMediaType(msg)
+
+
+def _change(content_type: str, patch: Any, target: Target) -> Change:
+    """What a patch does to the live object. Raises BadRequest, UnsupportedMediaType."""
+    if content_type == _JSON_PATCH:
+        return lambda live: json_patch(live, patch)
+    strategic = content_type == _STRATEGIC and strategy_of(target.kind).strategic_merge
+    if content_type == _MERGE or strategic:
+        if not isinstance(patch, dict):
+            raise BadRequest("a merge patch is a JSON object")
+        return lambda live: merge_patch(live, patch)
+    raise _unsupported(content_type, [_JSON_PATCH, _MERGE])
+
+
+async def _delete_body(request: web.BaseRequest) -> dict[str, Any] | None:
+    body = await request.read()
+    return decode_object(body) if body else None

@@ -1,0 +1,60 @@
+"""Answers: JSON bytes with the headers Kubernetes clients expect, and every error as a Status."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from aiohttp import web
+
+from phoenix.apimachinery.errors import ApiError
+from phoenix.apiserver.codec import encode_json
+from phoenix.apiserver.target import Target
+
+_JSON = "application/json"
+_WARNING_LIMIT_CHARS = 4096
+
+
+def json_response(
+    body: bytes, *, status: int = 200, warnings: Iterable[str] = (), content_type: str = _JSON
+) -> web.Response:
+    """Encoded JSON as an answer. `warnings` become Warning headers, which kubectl prints."""
+    response = web.Response(body=body, status=status, headers={"Content-Type": content_type})
+    room = _WARNING_LIMIT_CHARS
+    for warning in warnings:
+        # ASCII without line ends: a header must not be split by what a client named its fields.
+        text = warning.encode("ascii", "backslashreplace").decode().replace("\\", "\\\\").replace('"', '\\"')
+        text = "".join(char if char.isprintable() else " " for char in text)
+        room -= len(text)
+        if room < 0:
+            break
+        response.headers.add("Warning", f'299 - "{text}"')
+    return response
+
+
+def object_response(value: Any, *, status: int = 200) -> web.Response:
+    """A value as JSON."""
+    return json_response(encode_json(value), status=status)
+
+
+def error_response(error: ApiError) -> web.Response:
+    """An error as a Status, with Retry-After and WWW-Authenticate where they belong."""
+    response = json_response(encode_json(error.to_status()), status=error.code)
+    if error.retry_after_s is not None:
+        response.headers["Retry-After"] = str(error.retry_after_s)
+    if error.code == 401:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="phoenix"'
+    return response
+
+
+def deleted_status(target: Target, uid: str) -> dict[str, Any]:
+    """The Status that says an object is gone."""
+    info = target.kind.info
+    details = {"name": target.name, "group": info.group, "kind": info.plural, "uid": uid}
+    return {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Success",
+        "details": {key: value for key, value in details.items() if value},
+    }

@@ -1,0 +1,158 @@
+"""The API server of a state folder: certificates, token, store, listening socket, and the way back out.
+
+from phoenix.apiserver.server import ApiServer, ServerConfig
+
+async with ApiServer(ServerConfig(state=Path("state"))) as server:
+    print(server.url)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import ssl
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+from aiohttp import web
+
+from phoenix.apiserver.app import ApiApp, create_app
+from phoenix.apiserver.config import ServerConfig
+from phoenix.apiserver.connections import ApiHttpServer
+from phoenix.apiserver.credentials import ensure_token, write_client_files
+from phoenix.apiserver.files import make_state_folder
+from phoenix.apiserver.tls import ensure_certificates
+from phoenix.samples.storage import SampleStore
+from phoenix.store.sqlite import open_store
+
+__all__ = ["ApiServer", "ServerConfig", "run", "tune_garbage_collector"]
+
+_LOGGER = logging.getLogger(__name__)
+_BACKLOG = 2048
+_DRAIN_S = 5.0
+_GC_THRESHOLD = 50_000
+
+
+class ApiServer:
+    """Serves the API from `start()` to `stop()`, on the running event loop.
+
+    Between the two: `url` is where, `token` lets in, `ca_file` (None without TLS) says who it is; the same are in the
+    state folder as endpoint.json, token, ca.crt and kubeconfig.
+    """
+
+    def __init__(self, config: ServerConfig) -> None:
+        self._config = config
+        self._stack = contextlib.AsyncExitStack()
+        self._app: ApiApp | None = None
+        self.url = ""
+        self.token = ""
+        self.ca_file: Path | None = None
+
+    @property
+    def app(self) -> ApiApp:
+        """The API being served. Raises RuntimeError before start."""
+        if self._app is None:
+            raise RuntimeError("the API server is not started")
+        return self._app
+
+    async def start(self) -> None:
+        """Open everything and listen; when it returns, requests are answered.
+
+        Raises:
+            OSError: the address is in use or cannot be bound.
+            phoenix.store.errors.StoreError: the database cannot be opened (StoreLocked: another server has it).
+            phoenix.samples.errors.SamplesUnavailable: neither can that of the samples.
+        Cancellation: closes again what was opened.
+        """
+        config = self._config
+        async with contextlib.AsyncExitStack() as stack:
+            context = await asyncio.to_thread(self._prepare_files)
+            store = await stack.enter_async_context(open_store(config.state / "phoenix.db"))
+            samples = await stack.enter_async_context(SampleStore(config.state / "samples.db"))
+            app = create_app(
+                store,
+                samples,
+                token=self.token,
+                request_log=config.request_log,
+                bookmark_interval_s=config.bookmark_interval_s,
+                watch_timeout_s=config.watch_timeout_s,
+                watch_buffer_bytes=config.watch_buffer_bytes,
+            )
+            await app.lifecycle.ensure_default()
+            app.fanout.start()
+            stack.push_async_callback(app.fanout.stop)
+            emptying = asyncio.create_task(app.lifecycle.run(), name="apiserver-namespaces")
+            stack.push_async_callback(_cancel, emptying)
+            port = await self._listen(stack, app, context)
+            host = config.client_host
+            self.url = f"http{'s' if config.tls else ''}://{f'[{host}]' if ':' in host else host}:{port}"
+            await asyncio.to_thread(write_client_files, config.state, self.url, self.token, self.ca_file)
+            self._app = app
+            app.health.ready = True
+            self._stack = stack.pop_all()
+        _LOGGER.info("serving url=%s revision=%d", self.url, store.revision)
+
+    def _prepare_files(self) -> ssl.SSLContext | None:
+        config = self._config
+        make_state_folder(config.state)
+        self.token = ensure_token(config.state)
+        if not config.tls:
+            return None
+        names = [
+            name for name in (config.host, config.advertise_host, *config.names) if name not in ("", "0.0.0.0", "::")
+        ]
+        certificates = ensure_certificates(config.state, names, now=datetime.now(UTC))
+        self.ca_file = certificates.ca
+        return certificates.server_context()
+
+    async def _listen(self, stack: contextlib.AsyncExitStack, app: ApiApp, context: ssl.SSLContext | None) -> int:
+        config = self._config
+        runner = web.ServerRunner(ApiHttpServer(app, max_body_bytes=config.max_body_bytes), shutdown_timeout=_DRAIN_S)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        # Watches end before connections are drained, else each would hold the stop up to its limit.
+        stack.push_async_callback(_end_watches, app)
+        site = web.TCPSite(runner, config.host, config.port, ssl_context=context, backlog=_BACKLOG)
+        await site.start()
+        return int(runner.addresses[0][1])
+
+    async def stop(self) -> None:
+        """Stop listening, end watches, let requests finish (5 s), close the databases; may be called twice."""
+        if self._app is not None:
+            self._app.health.ready = False
+        await self._stack.aclose()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.stop()
+
+
+async def _end_watches(app: ApiApp) -> None:
+    app.fanout.end_watches()
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _LOGGER.error("a background task of the server had failed", exc_info=error)
+
+
+def tune_garbage_collector() -> None:
+    """Spare the collector what lives as long as the process. Once, after start, by whoever owns the process."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_GC_THRESHOLD)
+
+
+async def run(config: ServerConfig) -> None:
+    """Serve until cancelled."""
+    async with ApiServer(config):
+        tune_garbage_collector()
+        await asyncio.Event().wait()
