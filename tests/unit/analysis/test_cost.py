@@ -1,0 +1,87 @@
+"""Bills, redone by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from phoenix.analysis.cost import MONTH_S, Usage, compare_cost, price, usage_of
+from phoenix.api.pricebook import PriceBook, PriceBookSpec
+
+CATALOG = Path(__file__).parents[3] / "resources" / "catalog" / "pricebooks.yaml"
+
+
+def book(*meters: dict[str, Any]) -> PriceBookSpec:
+    return PriceBookSpec.from_wire({"version": "v1", "meters": list(meters)})
+
+
+def total(unit: str, units: float, *tiers: dict[str, Any], included: float = 0) -> float:
+    usage = Usage(*(units if name == unit else 0 for name in ("activeSeries", "samples", "bytes")))
+    return round(price(book({"unit": unit, "included": included, "tiers": list(tiers)}), usage).total, 2)
+
+
+# docs: 50 000 → 12 500 series, 0.1 sample/s each, 30 days: 12.96 and 3.24 thousand million samples.
+SAMPLES = (50_000 * 0.1 * 86_400 * 30, 12_500 * 0.1 * 86_400 * 30)
+PER_10M = 10_000_000
+TWO_TIERS = ({"upTo": 2e9, "price": 0.9, "per": PER_10M}, {"price": 0.35, "per": PER_10M})
+
+
+@pytest.mark.parametrize(
+    ("unit", "units", "tiers", "included", "bill"),
+    [
+        ("activeSeries", 50_000, ({"price": 5, "per": 100},), 0, 2500.00),
+        ("activeSeries", 12_500, ({"price": 5, "per": 100},), 0, 625.00),
+        ("activeSeries", 300_000, ({"price": 6.5, "per": 1000},), 10_000, 1885.00),
+        ("activeSeries", 75_000, ({"price": 6.5, "per": 1000},), 10_000, 422.50),
+        ("activeSeries", 9_999, ({"price": 6.5, "per": 1000},), 10_000, 0.00),
+        ("samples", SAMPLES[0], ({"upTo": 50e9, "price": 0.06, "per": 1e6},), 0, 777.60),
+        ("samples", SAMPLES[1], ({"upTo": 50e9, "price": 0.06, "per": 1e6},), 0, 194.40),
+        ("samples", SAMPLES[0], TWO_TIERS, 0, 563.60),
+        ("samples", SAMPLES[1], TWO_TIERS, 0, 223.40),
+        ("samples", SAMPLES[0], ({"price": 0.16, "per": PER_10M},), 0, 207.36),
+        ("samples", SAMPLES[1], ({"price": 0.16, "per": PER_10M},), 0, 51.84),
+        # What is included are the first units: 1.5 of the first 2, then 3 of the next.
+        ("bytes", 5, ({"upTo": 2, "price": 10}, {"price": 1}), 0.5, 18.00),
+        ("bytes", 5, ({"upTo": 2, "price": 10}, {"price": 1}), 3, 2.00),
+        # Past the last bound the last price holds.
+        ("bytes", 5, ({"upTo": 2, "price": 10}, {"upTo": 3, "price": 1}), 0, 23.00),
+    ],
+)  # fmt: skip
+def test_bills(unit: str, units: float, tiers: tuple[dict[str, Any], ...], included: float, bill: float) -> None:
+    assert total(unit, units, *tiers, included=included) == bill
+
+
+def test_usage_is_what_was_measured_for_a_month_of_30_days_and_a_fleet() -> None:
+    assert MONTH_S == 2_592_000
+    usage = usage_of(active_series=1000, samples=6000, size_bytes=60_000, measured_s=60, hosts=200)
+    assert usage == Usage(200_000, 6000 / 60 * 2_592_000 * 200, 60_000 / 60 * 2_592_000 * 200)
+
+
+def test_a_person_can_redo_the_sum() -> None:
+    meters = (
+        {"unit": "activeSeries", "included": 100, "tiers": [{"price": 5, "per": 100}]},
+        {"unit": "samples", "tiers": [{"upTo": 1000, "price": 2, "per": 1000}, {"price": 1, "per": 1000}]},
+    )
+    cost = compare_cost("b", book(*meters), Usage(300, 3000, 0), Usage(80, 500, 0), hosts=7)
+    assert (cost.price_book, cost.baseline, cost.candidate, cost.saving) == ("b@v1", 14.0, 1.0, 13.0)
+    assert cost.inputs == {
+        "hosts": 7, "monthSeconds": 2_592_000, "baseline.activeSeries": 300, "candidate.activeSeries": 80,
+        "baseline.samples": 3000, "candidate.samples": 500,
+    }  # fmt: skip
+    assert cost.formula == (
+        "baseline: activeSeries: (300 − 100 included) × 5/100 + samples: 1000 × 2/1000 + (3000 − 1000) × 1/1000 "
+        "= 14.00; "
+        "candidate: activeSeries: 80 are included + samples: 500 × 2/1000 = 1.00"
+    )
+
+
+def test_the_book_that_ships_says_that_it_is_made_up() -> None:
+    (wire,) = YAML(typ="safe", pure=True).load_all(CATALOG.read_text())
+    shipped = PriceBook.from_wire(wire)
+    assert (shipped.metadata.name, shipped.spec.confidence.value) == ("illustrative", "illustrative")
+    assert "illustrative" in shipped.spec.product
+    # (50 000 − 10 000) · 5/1000 + 10 000 M · 0.10/M + 2 960 M · 0.05/M
+    assert price(shipped.spec, Usage(50_000, SAMPLES[0], 0)).total == pytest.approx(200 + 1000 + 148)
