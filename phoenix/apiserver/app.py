@@ -31,6 +31,7 @@ from phoenix.apiserver.health import Health, version_response
 from phoenix.apiserver.lifecycle import NamespaceLifecycle
 from phoenix.apiserver.lists import Lister
 from phoenix.apiserver.metrics import Metrics
+from phoenix.apiserver.openapi import openapi_response
 from phoenix.apiserver.registry import Registry
 from phoenix.apiserver.resources import Resources
 from phoenix.apiserver.responses import error_response
@@ -122,6 +123,8 @@ class ApiApp:
                 return self._metrics.response()
             case ["api", *_] | ["apis", *_]:
                 return discovery_response(request, parts)
+            case ["openapi", *_]:
+                return openapi_response(request, parts)
         raise no_route()
 
     def _note(

@@ -54,7 +54,7 @@ def write_client_files(state: Path, url: str, token: str, ca: Path | None) -> No
     write_private(state / "kubeconfig", _kubeconfig(url, token, ca).encode())
     endpoint = {
         "server": url,
-        "caFile": str(ca.resolve()) if ca else None,
+        "caFile": str(ca.resolve()) if ca else "",
         "tokenFile": str((state / "token").resolve()),
     }
     write_private(state / "endpoint.json", json.dumps(endpoint, indent=1).encode())
