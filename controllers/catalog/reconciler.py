@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from controllers.catalog.status import profile_status, template_status
-from phoenix import engine, loadmodel
+from phoenix import engine
 from phoenix.aio.clock import Clock
 from phoenix.api.collector import Engine
 from phoenix.api.loadprofile import LoadProfile
 from phoenix.api.pipeline import NameRef, PipelineSource, PipelineTemplate
 from phoenix.client.interface import Client
+from phoenix.loadmodel.errors import LoadModelError
+from phoenix.loadmodel.expected import expected_active_series, expected_streams
 from phoenix.pipelines.errors import PipelineError
 from phoenix.pipelines.render import render
 from phoenix.pipelines.resolve import resolve
@@ -58,9 +60,9 @@ class ProfileReconciler:
             return Result()
         streams, series, fault = None, None, ""
         try:
-            model = loadmodel.from_emitter(profile.spec.otlp.to_wire())
-            streams, series = loadmodel.expected_streams(model), loadmodel.expected_active_series(model)
-        except ValueError as error:
+            otlp = profile.spec.otlp.to_wire()
+            streams, series = expected_streams(otlp), expected_active_series(otlp)
+        except LoadModelError as error:
             fault = str(error)
         status = profile_status(profile, streams, series, fault, self._clock.now())
         await patch_status(self._client, profile, status)

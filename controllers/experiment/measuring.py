@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from controllers.experiment.timeline import timeline_of, unix_nano, window_nano
-from phoenix.analysis.analyze import analyze
+from phoenix.analysis.judge import analyze
 from phoenix.analysis.model import AnalysisInput, AnalysisOutcome, JudgedVariant
 from phoenix.api.experiment import Experiment
 from phoenix.api.pricebook import PriceBookSpec
