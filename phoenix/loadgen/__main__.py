@@ -19,7 +19,6 @@ from phoenix.aio.signals import shutdown_event
 from phoenix.loadgen.config import Config, ConfigError, read_config
 from phoenix.loadgen.generator import Generator
 from phoenix.loadgen.health import start_health
-from phoenix.loadmodel.errors import LoadModelError
 from phoenix.samples.reporter import Reporter
 
 
@@ -85,9 +84,6 @@ async def _run(config: Config) -> int:
             return 1
     try:
         await generator.run(stop)
-    except LoadModelError as error:
-        _say(str(error))
-        return 2
     finally:
         if health is not None:
             await health.cleanup()

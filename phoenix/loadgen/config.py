@@ -82,14 +82,14 @@ class _Reader:
     def config(self) -> Config:
         interval_ns = round(self._number("intervalSeconds", 1.0, 0.001) * 1e9)
         scale = self._number("scale", 1.0, 1e-6, _HIGHEST_SCALE)
-        emitter = self._emitter(scale)
+        emitter, counted = self._emitter(scale)
         start_at, end_at = self._instant("startAtUnixNano"), self._instant("endAtUnixNano")
         if start_at is not None and end_at is not None and end_at <= start_at:
             self.faults.append("endAtUnixNano: must be after startAtUnixNano")
         host, port = self._address()
         config = Config(
             emitter=emitter,
-            expected=expected(emitter),
+            expected=counted,
             seed=self._whole("seed", 1),
             interval_ns=interval_ns,
             max_duration_ns=round(self._number("maxDurationSeconds", 3600.0, 0.001) * 1e9),
@@ -128,12 +128,14 @@ class _Reader:
     def _instant(self, key: str) -> int | None:
         return None if self._wire.get(key) is None else self._whole(key, 0)
 
-    def _emitter(self, scale: float) -> Emitter:
+    def _emitter(self, scale: float) -> tuple[Emitter, Expected]:
         try:
-            return Emitter.from_json(self._wire.get("otlp", {})).scaled(scale)
+            emitter = Emitter.from_json(self._wire.get("otlp", {})).scaled(scale)
+            return emitter, expected(emitter)
         except LoadModelError as error:
             self.faults += error.faults
-            return Emitter.from_json({})
+            emitter = Emitter.from_json({})
+            return emitter, expected(emitter)
 
     def _targets(self) -> tuple[Target, ...]:
         wire = self._wire.get("targets", [])
@@ -179,10 +181,14 @@ class _Reader:
         points = config.expected.streams
         if not rate or points / config.interval_s >= rate:
             return
+        ways = ["leave rate out"]
+        if (interval_ms := math.floor(points / rate * 1000)) >= 1:
+            ways.insert(0, f"set the interval to {interval_ms} ms")
+        if (enough := _sufficient_scale(config, scale, rate)) is not None:
+            ways.insert(0, f"set scale to {enough:g}")
         self.faults.append(
             f"rate: {rate:g} points/s asked for, but {points} streams every {config.interval_s:g} s are "
-            f"{points / config.interval_s:.0f}: set scale to {_sufficient_scale(config, scale, rate):g} "
-            f"or the interval to {points / rate * 1000:.3g} ms, or leave rate out"
+            f"{points / config.interval_s:.0f}: {' or '.join(ways)}"
         )
 
 
@@ -194,15 +200,15 @@ def _is_http(endpoint: str) -> bool:
         return False
 
 
-def _sufficient_scale(config: Config, scale: float, rate: float) -> float:
-    """The least scale, to a tenth of a percent, that reaches the rate at this interval."""
-    per_service = config.expected.streams / config.emitter.services
-    at_scale_1 = config.emitter.services / scale
-    services = math.ceil(rate * config.interval_s / per_service)
-    # A scale's services are not all alike (some are not templated): step over the uneven ones.
-    for _ in range(3):
-        found = expected(config.emitter.scaled(services / config.emitter.services))
-        if found.streams >= rate * config.interval_s:
-            break
-        services += 1
+def _sufficient_scale(config: Config, scale: float, rate: float) -> float | None:
+    """A scale that reaches the rate at this interval, nearly the least; None: no generator holds as much."""
+    emitter = config.emitter
+    at_scale_1 = emitter.services / scale
+    services = math.ceil(rate * config.interval_s / (config.expected.streams / emitter.services))
+    try:
+        # Services are not all alike (some have raw routes), so the even share may fall a little short.
+        while expected(emitter.scaled(services / emitter.services)).streams < rate * config.interval_s:
+            services += 1
+    except LoadModelError:
+        return None
     return math.ceil(services / at_scale_1 * 1000) / 1000

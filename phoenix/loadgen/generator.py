@@ -49,11 +49,7 @@ class Generator:
         return self._reporter.statistics() if self._reporter else None
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Send until the schedule ends or `stop` is set; returns after the last answers and reports.
-
-        Raises:
-            LoadModelError: the load is too large to hold.
-        """
+        """Send until the schedule ends or `stop` is set; returns after the last answers and reports."""
         config = self._config
         load = await asyncio.to_thread(Load, config.emitter, seed=config.seed, interval_s=config.interval_s)
         if self._reporter:

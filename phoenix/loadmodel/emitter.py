@@ -57,6 +57,8 @@ class Emitter:
             zipf=_exponent(wire, base.zipf, faults),
             requests=base.requests,
         )
+        if found.routes * max(found.raw_paths, 1) > _MAX_PATHS:
+            faults.append(f"otlp.rawPaths: routes × rawPaths is at most {_MAX_PATHS}: use fewer of either")
         if faults:
             raise LoadModelError(faults)
         return found
@@ -72,6 +74,9 @@ class Emitter:
         services = max(1, round(self.services * scale))
         return replace(self, services=services, users=round(self.users * services / self.services))
 
+
+_MAX_PATHS = 50_000
+"""Paths of a service: what can be enumerated in half a second, and more than any pipeline survives."""
 
 _SIZES = {
     # Data points a tick before user.id: S 1,208, M 9,152, L 92,120; users add 1,294, 11,044 and 102,340.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 
 from phoenix.loadmodel.emitter import Emitter
+from phoenix.loadmodel.errors import LoadModelError
 from phoenix.loadmodel.traffic import combinations, raw_services, routes_of_user
 
 DURATION_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
@@ -12,6 +14,8 @@ DURATION_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2
 BODY_BOUNDS = (0.0, 5.0, 10.0, 25.0, 50.0, 75.0, 100.0, 250.0, 500.0, 750.0, 1e3, 2.5e3, 5e3, 7.5e3, 1e4)
 """Bytes; the SDKs' default bounds, which http.server.request.body.size gets for want of advice."""
 ACTIVE_METHODS = ("GET", "POST", "PUT")
+MAX_POINTS = 5_000_000
+"""Most points a tick: about 2 GB of payload templates."""
 _SERIES_BESIDE_BOUNDS = 3
 """A Prometheus-type backend counts a histogram as its bounds, +Inf, sum and count."""
 
@@ -51,20 +55,41 @@ class Expected:
 
 
 def expected(emitter: Emitter) -> Expected:
-    """Count the load of an emitter (already scaled). Exact, and the same for every seed."""
+    """Count the load of an emitter (already scaled). Exact, and the same for every seed.
+
+    Raises:
+        LoadModelError: it is more than a generator can hold.
+    """
     raw = raw_services(emitter)
     duration = body_size = 0
     for services, is_raw in ((raw, True), (emitter.services - raw, False)):
-        seen = combinations(emitter, is_raw)
+        seen = combinations(emitter, is_raw) if services else ()
         duration += services * emitter.instances * len(seen)
         body_size += services * emitter.instances * sum(combination.has_body for combination in seen)
-    # Users are dealt to services in turn, so the rank within a service is user // services.
-    users = sum(routes_of_user(emitter, user // emitter.services) for user in range(emitter.users))
-    return Expected(
+    counted = Expected(
         duration=duration,
         body_size=body_size,
         active_requests=emitter.services * emitter.instances * len(ACTIVE_METHODS),
-        user_requests=users,
+        user_requests=_user_requests(emitter),
+    )
+    if counted.streams > MAX_POINTS:
+        fault = f"otlp: {counted.streams} points a tick, at most {MAX_POINTS}: use a smaller size or scale"
+        raise LoadModelError([fault])
+    return counted
+
+
+def _user_requests(emitter: Emitter) -> int:
+    """Routes that users call, summed over users, who are dealt to services in turn."""
+    each, more = divmod(emitter.users, emitter.services)
+    return more * _calls_of_first(emitter, each + 1) + (emitter.services - more) * _calls_of_first(emitter, each)
+
+
+def _calls_of_first(emitter: Emitter, users: int) -> int:
+    """Routes called by a service's first ranks; busier ranks call more, so bisection finds how many call at least n."""
+    ranks = range(users)
+    return sum(
+        bisect_right(ranks, -least, key=lambda rank: -routes_of_user(emitter, rank))
+        for least in range(1, emitter.routes + 1)
     )
 
 

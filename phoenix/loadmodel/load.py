@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from phoenix.loadmodel.emitter import Emitter
-from phoenix.loadmodel.errors import LoadModelError
 from phoenix.loadmodel.expected import ACTIVE_METHODS, BODY_BOUNDS, DURATION_BOUNDS, Expected, expected
 from phoenix.loadmodel.series import Instance, instances
 from phoenix.otlp.encode import HistogramValues, Template
@@ -22,8 +21,6 @@ from phoenix.otlp.encode import HistogramValues, Template
 _REQUESTS_PER_INSTANCE_S = 50.0
 _LATENCY_SIGMA, _BODY_SIGMA, _BODY_MEDIAN_BYTES = 0.8, 1.2, 700.0
 _MAX_PAYLOAD_BYTES = 4 << 20
-_MAX_POINTS = 5_000_000
-"""About 2 GB of template."""
 _Floats = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.int64]
 
@@ -50,9 +47,6 @@ class Load:
 
     def __init__(self, emitter: Emitter, *, seed: int, interval_s: float) -> None:
         self.expected: Expected = expected(emitter)
-        if self.expected.streams > _MAX_POINTS:
-            fault = f"otlp: {self.expected.streams} points a tick, at most {_MAX_POINTS}: use a smaller size or scale"
-            raise LoadModelError([fault])
         every = list(instances(emitter, seed))
         self._parts = [
             _Part(group, interval_s, np.random.default_rng([seed, 2, place]))
