@@ -93,6 +93,15 @@ class Identity(_Record):
         """Whether that very process still runs."""
         return procfs.is_same(self.pid, self.start_time, self.boot_id)
 
+    @property
+    def started_unix_s(self) -> float:
+        """When it was started, Unix seconds."""
+        return datetime.fromisoformat(self.started_at.replace("Z", "+00:00")).timestamp()
+
+    def age_s(self) -> float:
+        """How long ago it was started, seconds."""
+        return max(0.0, datetime.now(UTC).timestamp() - self.started_unix_s)
+
 
 @dataclass(frozen=True, slots=True)
 class ExitRecord(_Record):

@@ -1,0 +1,88 @@
+"""The engines of a host: which there are, and whether one can run a configuration."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import phoenix.engine
+from phoenix.agent.errors import ConfigRejected
+from phoenix.agent.launch import HostFacts, Launch
+from phoenix.api.collector import Engine
+from phoenix.api.host import HostEngine
+
+_BINARIES = ("otelcol", "otelcol-contrib")
+_TIMEOUT_S = 20.0
+_VERSION = re.compile(r"\d+\.\d+\.\d+\S*")
+_FINDINGS_SHOWN = 5
+
+
+async def detect(configured_path: str) -> list[HostEngine]:
+    """Embedded, and Otelcol where a binary is configured or on PATH and says its version."""
+    found = [HostEngine(engine=Engine.EMBEDDED, version=phoenix.engine.VERSION)]
+    path = configured_path or next((path for name in _BINARIES if (path := shutil.which(name))), "")
+    if path:
+        code, output = await _output(path, "--version")
+        version = _VERSION.search(output)
+        if code == 0:
+            found.append(HostEngine(engine=Engine.OTELCOL, version=version[0] if version else "", path=path))
+    return found
+
+
+async def validate(launch: Launch, facts: HostFacts) -> str:
+    """Why a configuration cannot run, for people; empty: as far as can be known before, it can."""
+    ports = dict.fromkeys(launch.ports, 1024)
+    try:
+        content = launch.content(facts, ports)
+    except ConfigRejected as error:
+        return str(error)
+    if launch.path:
+        return await _ask_binary(launch.path, content)
+    if launch.program != "collector":
+        return ""
+    findings = await asyncio.to_thread(phoenix.engine.check, launch.config)
+    lines = [f"{finding.path}: {finding.message} ({finding.hint})" for finding in findings[:_FINDINGS_SHOWN]]
+    if len(findings) > _FINDINGS_SHOWN:
+        lines.append(f"and {len(findings) - _FINDINGS_SHOWN} more")
+    return "; ".join(lines)
+
+
+async def _ask_binary(path: str, content: bytes) -> str:
+    with tempfile.TemporaryDirectory(prefix="phoenix-validate-") as folder:
+        file = Path(folder) / "config.yaml"
+        file.write_bytes(content)
+        code, output = await _output(path, "validate", "--config", str(file))
+    if code in (0, None):  # no answer in time is no answer: the start will tell
+        return ""
+    return " | ".join(output.strip().splitlines()[-_FINDINGS_SHOWN:]) or f"{path} validate exited with {code}"
+
+
+async def _output(path: str, *argv: str) -> tuple[int | None, str]:
+    """Exit code and output of a short run; None where it cannot be run or takes more than 20 s."""
+    try:
+        process = await asyncio.create_subprocess_exec(
+            path, *argv, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+    except OSError as error:
+        return None, str(error)
+    try:
+        async with asyncio.timeout(_TIMEOUT_S):
+            output, _ = await process.communicate()
+    except TimeoutError:
+        return None, "no answer in time"
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return process.returncode, output.decode(errors="replace")
+
+
+def facts_with(facts: HostFacts, found: list[HostEngine]) -> HostFacts:
+    """The facts with the binary that was found."""
+    path = next((engine.path for engine in found if engine.engine is Engine.OTELCOL), "")
+    return replace(facts, otelcol_path=path)
