@@ -19,17 +19,24 @@ class FieldNode:
     """One place in a schema.
 
     `properties` are the known fields of an object, `values` the schema of a map's values, `items` of a list's items;
-    `preserve` keeps what is not known. `default` is JSON.
+    `preserve` keeps what is not known; `fills` says whether `fill` may change anything. What follows from the schema
+    alone is worked out once: which places below have defaults, and each default with its own defaults filled in.
     """
 
-    __slots__ = ("_default", "items", "preserve", "properties", "values")
+    fills: bool
+    __slots__ = ("_default", "_filling", "fills", "items", "preserve", "properties", "values")
 
     def __init__(self, schema: JsonObject) -> None:
         self.properties = {name: FieldNode(child) for name, child in schema.get("properties", {}).items()}
         self.values = FieldNode(schema["additionalProperties"]) if "additionalProperties" in schema else None
         self.items = FieldNode(schema["items"]) if "items" in schema else None
         self.preserve = bool(schema.get(PRESERVE) or schema.get(INT_OR_STRING))
-        self._default = schema.get("default", _ABSENT)
+        self._filling = {name: node for name, node in self.properties.items() if node.fills}
+        default = schema.get("default", _ABSENT)
+        self.fills = True
+        self._default = default if default is _ABSENT else self.fill(default)
+        below = any(node is not None and node.fills for node in (self.items, self.values))
+        self.fills = self._default is not _ABSENT or bool(self._filling) or below
 
     def unknown(self, value: Any, path: str = "") -> Iterator[str]:
         """Paths of fields the schema has no place for, such as `spec.variants[0].bogus`, in the object's order."""
@@ -70,17 +77,20 @@ class FieldNode:
     def fill(self, value: Any) -> Any:
         """The value with defaults where a field is absent or null and its parent is there."""
         if isinstance(value, dict):
-            filled = dict(value)
-            for name, node in self.properties.items():
-                child = value.get(name)
-                if child is None and node._default is not _ABSENT:
-                    child = copy.deepcopy(node._default)
-                if child is not None:
-                    filled[name] = node.fill(child)
-            if self.values is not None:
-                values = self.values
-                filled.update((key, values.fill(child)) for key, child in value.items() if key not in self.properties)
-            return filled
-        if isinstance(value, list) and self.items is not None:
+            return self._fill_object(value)
+        if isinstance(value, list) and self.items is not None and self.items.fills:
             return [self.items.fill(child) for child in value]
         return value
+
+    def _fill_object(self, value: JsonObject) -> JsonObject:
+        filled = dict(value)
+        for name, node in self._filling.items():
+            child = value.get(name)
+            if child is not None:
+                filled[name] = node.fill(child)
+            elif (default := node._default) is not _ABSENT:
+                filled[name] = copy.deepcopy(default) if isinstance(default, dict | list) else default
+        if self.values is not None and self.values.fills:
+            values = self.values
+            filled.update((key, values.fill(child)) for key, child in value.items() if key not in self.properties)
+        return filled

@@ -6,6 +6,7 @@ Both are strings that know their value, so that an object read and written back 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from pydantic import GetCoreSchemaHandler
@@ -19,6 +20,7 @@ _SIZE_BYTES = {
 }  # fmt: skip
 
 
+@lru_cache(maxsize=1024)
 def parse_duration(text: str) -> float:
     """Read a Go duration (no sign, no days) as seconds.
 
