@@ -20,6 +20,7 @@ import pytest
 import xxhash
 from aiohttp import web
 
+from phoenix.loadgen.__main__ import main
 from phoenix.samples.model import InputSample, SampleBatch
 from tests.harness.otlp_sink import OtlpSink
 
@@ -211,7 +212,7 @@ async def test_ticks_that_were_due_before_it_started_are_missed(tmp_path: Path, 
 
 
 async def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
-    start = window_soon(3.0)
+    start = window_soon(2.5)
 
     async def first_ticks(name: str, seed: int) -> list[bytes]:
         (tmp_path / name).mkdir()
@@ -226,27 +227,40 @@ async def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     assert not set(one) & set(other)
 
 
-@pytest.mark.parametrize(
-    ("fields", "said"),
-    [
-        ({"otlp": {"size": "XL"}}, "otlp.size: 'XL' is not known; use one of S, M, L"),
-        ({"otlp": SMALL, "rate": 1e6}, "set scale to"),
-        ({"targets": [{"name": "a", "endpoint": "127.0.0.1:4318"}]}, "targets[0].endpoint: want http://HOST:PORT"),
-        ({"startAtUnixNano": 5, "endAtUnixNano": 5}, "endAtUnixNano: must be after startAtUnixNano"),
-        ({"report": {"run": 1}}, "report.endpointFile"),
-    ],
-)
-async def test_a_bad_config_is_named_and_nothing_starts(tmp_path: Path, fields: dict[str, Any], said: str) -> None:
-    async with loadgen(write_config(tmp_path, **fields)) as process:
+async def test_a_bad_config_is_named_and_nothing_starts(tmp_path: Path) -> None:
+    faulty = {"otlp": {"size": "XL"}, "targets": [{"name": "a", "endpoint": "127.0.0.1:4318"}]}
+    async with loadgen(write_config(tmp_path, **faulty)) as process:
         _, errors = await asyncio.wait_for(process.communicate(), 15)
     assert process.returncode == 2
-    assert said in errors.decode()
+    path = str(tmp_path / "config.json")
+    assert errors.decode().splitlines() == [
+        f"{path}: otlp.size: 'XL' is not known; use one of S, M, L",
+        f"{path}: targets[0].endpoint: want http://HOST:PORT, have '127.0.0.1:4318'",
+    ]
 
 
-async def test_describe_prints_what_the_load_amounts_to(tmp_path: Path) -> None:
-    async with loadgen(write_config(tmp_path, otlp={"size": "S"}), "--describe") as process:
-        out, _ = await asyncio.wait_for(process.communicate(), 15)
-    described = json.loads(out)
+async def test_a_health_address_in_use_is_named(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        async with loadgen(write_config(tmp_path, healthAddress=address)) as process:
+            _, errors = await asyncio.wait_for(process.communicate(), 15)
+    assert process.returncode == 1
+    assert f"healthAddress: cannot listen on {address}" in errors.decode()
+
+
+def test_describe_prints_what_the_load_amounts_to(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--config", str(write_config(tmp_path, otlp={"size": "S"})), "--describe"]) == 0
+    described = json.loads(capsys.readouterr().out)
     assert described["streams"] == 2502
     assert described["activeSeries"] == 21322
     assert described["pointsPerSecond"] == pytest.approx(25020)
+
+
+@pytest.mark.parametrize(
+    ("argv", "code"), [(["--config", "/nowhere/config.json"], 2), (["--what"], 2), (["--help"], 0)]
+)
+def test_usage(argv: list[str], code: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(argv) == code
+    assert "".join(capsys.readouterr())
