@@ -14,7 +14,8 @@ from phoenix.api.loadprofile import LoadProfile
 from phoenix.api.pipeline import PipelineTemplate
 from phoenix.api.pricebook import PriceBook
 from phoenix.apimachinery.conditions import is_true
-from phoenix.otlp.signalquery import QueryError, parse_signal
+from phoenix.otlp.errors import QueryError
+from phoenix.otlp.signalquery import parse_signal
 from phoenix.pipelines.errors import PipelineError
 from phoenix.pipelines.resolve import resolve
 

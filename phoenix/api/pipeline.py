@@ -95,7 +95,7 @@ class PipelineTemplate(Resource):
         categories=("phoenix", "catalog"),
         columns=(
             PrinterColumn("Valid", '.status.conditions[?(@.type=="Valid")].status'),
-            PrinterColumn("Reduces", ".spec.reduces"),
+            PrinterColumn("Reduces", ".spec.reduces", "string", 1),
             PrinterColumn("Age", ".metadata.creationTimestamp", "date"),
         ),
         description="A parameterised collector configuration.",

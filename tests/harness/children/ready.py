@@ -14,7 +14,19 @@ from pathlib import Path
 
 def health_address(config: dict) -> str:
     """Where it must answer, from either form of configuration."""
-    return config.get("healthAddress") or config["extensions"]["health_check"]["endpoint"]
+    if "healthAddress" in config:
+        return config["healthAddress"]
+    return next(value["endpoint"] for name, value in config["extensions"].items() if name.startswith("health_check"))
+
+
+def behaviour(config: dict) -> dict:
+    """How to behave: a `test` object, a target's name, or attributes of the processor `resource/test`."""
+    if "test" in config:
+        return config["test"]
+    if "targets" in config:
+        return {target["name"]: True for target in config["targets"]}
+    attributes = config.get("processors", {}).get("resource/test", {}).get("attributes", [])
+    return {attribute["key"]: attribute["value"] for attribute in attributes}
 
 
 async def serve(config: dict, *, ready_after_s: float = 0.0, deaf: bool = False) -> int:
@@ -48,14 +60,17 @@ def load(argv: list[str]) -> dict:
 def main(argv: list[str]) -> int:
     """Behaves as the configuration's `test` object says."""
     config = load(argv)
-    test = config.get("test") or config.get("processors", {}).get("test") or {}
+    test = behaviour(config)
     if test.get("invalid"):
         print("config.yaml: processors.test: this is not valid: change it", file=sys.stderr)
         return 2
     if test.get("crash"):
-        print("about to crash", file=sys.stderr)
+        print("cannot open the frobnicator", file=sys.stderr)
         return 7
-    return asyncio.run(serve(config, ready_after_s=test.get("readyAfter", 0.0), deaf=test.get("deaf", False)))
+    if test.get("done"):
+        print("sent everything")
+        return 0
+    return asyncio.run(serve(config, ready_after_s=float(test.get("readyAfter", 0)), deaf=bool(test.get("deaf"))))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,201 @@
+"""All of Phoenix in one process: API server, controllers and agent, on one state folder.
+
+A composition file: the three still meet only at the API. Ends on SIGTERM or SIGINT in the order controllers, agent
+(with its workloads), server. When it is killed instead, the shim keeps the workloads for a while and the next `up`
+adopts them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import errno
+import gc
+import json
+import logging
+import os
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import uvloop
+
+from controllers.wiring import wire
+from phoenix.agent.agent import Agent
+from phoenix.agent.config import AgentConfig
+from phoenix.aio.clock import SYSTEM_CLOCK
+from phoenix.aio.signals import shutdown_event
+from phoenix.apiserver.config import DEFAULT_PORT, ServerConfig
+from phoenix.apiserver.server import ApiServer
+from phoenix.client.apply import apply
+from phoenix.client.config import ClientConfig
+from phoenix.client.http import HttpClient
+from phoenix.manifest.tree import load_tree
+from phoenix.runtime.manager import Manager
+
+CATALOG = Path(__file__).resolve().parents[1] / "resources" / "catalog"
+FIELD_MANAGER = "phoenix-catalog"
+
+_log = logging.getLogger("phoenix.up")
+
+
+@dataclass(frozen=True, slots=True)
+class UpConfig:
+    """What `up` is told.
+
+    Args:
+        state: state folder, made when it is not there.
+        port: API port; None: the last one used if it is free, else the default, else any; 0: any.
+        labels: labels of this host.
+        host_name: name of this host; None: the machine's.
+        catalog: folder of manifests applied at the start; None: none.
+        otelcol: a real collector's binary; empty: looked for on PATH.
+        request_log: log each API request.
+    """
+
+    state: Path
+    port: int | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    host_name: str | None = None
+    catalog: Path | None = CATALOG
+    otelcol: str = ""
+    request_log: bool = False
+
+
+async def run(config: UpConfig, stop: asyncio.Event, *, ready: asyncio.Event | None = None) -> None:
+    """Run until `stop` is set. `ready` is set when the API answers, controllers run and the host is registered.
+
+    Raises:
+        PhoenixRunning and others of the store and agent: another Phoenix has this state folder.
+    """
+    config.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    server = ApiServer(ServerConfig(state=config.state, port=choose_port(config), request_log=config.request_log))
+    await server.start()
+    try:
+        _remember(config.state, server.url)
+        async with HttpClient(
+            ClientConfig.from_endpoint_file(config.state / "endpoint.json"), user_agent="phoenix-up"
+        ) as client:
+            await _apply_catalog(client, config.catalog)
+            await _run_programs(config, client, stop, ready)
+    finally:
+        await server.stop()
+        (config.state / "up.json").unlink(missing_ok=True)
+
+
+async def _run_programs(config: UpConfig, client: HttpClient, stop: asyncio.Event, ready: asyncio.Event | None) -> None:
+    manager = Manager(client)
+    wire(manager, SYSTEM_CLOCK)
+    agent = Agent(client, _agent_config(config))
+    async with asyncio.TaskGroup() as group:
+        host = group.create_task(agent.run(), name="agent")
+        controllers = group.create_task(manager.run(stop), name="controllers")
+        announce = group.create_task(_announce(manager, agent, ready), name="ready")
+        # Collecting long-lived objects was measured to cost more than all else: keep them out of collections.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 20)
+        await stop.wait()
+        announce.cancel()
+        await asyncio.wait({controllers})
+        host.cancel()
+
+
+async def _announce(manager: Manager, agent: Agent, ready: asyncio.Event | None) -> None:
+    await manager.started.wait()
+    await agent.ready.wait()
+    if ready is not None:
+        ready.set()
+
+
+def _agent_config(config: UpConfig) -> AgentConfig:
+    found = AgentConfig(state_dir=config.state, labels=config.labels, otelcol_path=config.otelcol, stop_workloads=True)
+    return replace(found, host_name=config.host_name) if config.host_name else found
+
+
+async def _apply_catalog(client: HttpClient, catalog: Path | None) -> None:
+    """Keep the shipped templates, profiles and price books applied; what people changed in them is merged, not lost."""
+    if catalog is None:
+        return
+    for found in load_tree(catalog):
+        await apply(client, found.wire, field_manager=FIELD_MANAGER)
+
+
+def choose_port(config: UpConfig) -> int:
+    """The port to serve: as told; else the last one or the default, when it is free; else any."""
+    if config.port is not None:
+        return config.port
+    try:
+        last = int(json.loads((config.state / "port.json").read_text())["port"])
+    except (OSError, ValueError, KeyError, TypeError):
+        last = DEFAULT_PORT
+    return last if _is_free(last) else 0
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            if error.errno in (errno.EADDRINUSE, errno.EACCES):
+                return False
+            raise
+    return True
+
+
+def _remember(state: Path, url: str) -> None:
+    (state / "port.json").write_text(json.dumps({"port": int(url.rsplit(":", 1)[1])}))
+    (state / "up.json").write_text(json.dumps({"pid": os.getpid(), "url": url}))
+
+
+def _parse(argv: Sequence[str]) -> UpConfig:
+    parser = argparse.ArgumentParser(prog="phoenixctl up", description="Run all of Phoenix on one state folder.")
+    parser.add_argument("--state", type=Path, default=Path("state"), help="state folder (default: state)")
+    parser.add_argument("--port", type=int, help="API port; 0: any (default: the last one used, else 7443 if free)")
+    parser.add_argument("--label", action="append", default=[], metavar="KEY=VALUE", help="label of this host")
+    parser.add_argument("--host-name", help="name of this host (default: the machine's)")
+    parser.add_argument("--catalog", type=Path, default=CATALOG, help="folder of manifests applied at the start")
+    parser.add_argument("--otelcol", default="", help="a real collector's binary (default: looked for on PATH)")
+    parser.add_argument("--request-log", action="store_true", help="log each API request")
+    found = parser.parse_args(argv)
+    for label in found.label:
+        if "=" not in label:
+            parser.error(f"--label {label}: write KEY=VALUE")
+    return UpConfig(
+        state=found.state.resolve(),
+        port=found.port,
+        labels=dict(label.split("=", 1) for label in found.label),
+        host_name=found.host_name,
+        catalog=found.catalog,
+        otelcol=found.otelcol,
+        request_log=found.request_log,
+    )
+
+
+async def _main(config: UpConfig) -> None:
+    stop, ready = shutdown_event(), asyncio.Event()
+
+    async def say() -> None:
+        await ready.wait()
+        url = json.loads((config.state / "up.json").read_text())["url"]
+        print(f"Phoenix is ready at {url} (kubeconfig: {config.state / 'kubeconfig'})", flush=True)  # noqa: T201
+
+    async with asyncio.TaskGroup() as group:
+        saying = group.create_task(say(), name="say ready")
+        await run(config, stop, ready=ready)
+        saying.cancel()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point of `python -m phoenix.up`; the exit code."""
+    config = _parse(sys.argv[1:] if argv is None else argv)
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    uvloop.run(_main(config))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
