@@ -6,6 +6,7 @@ show or pass on what they do not understand. Both raise the same errors.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from types import TracebackType
@@ -32,6 +33,7 @@ TABLE_ACCEPT = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
 _WATCH_TIMEOUT_S = 300
 _WATCH_GRACE_S = 30  # a stream the server has not closed by then is half open: its other end is gone
 _SAMPLES_PER_REQUEST = 5_000
+_ITEMS_A_TURN = 100
 
 
 class HttpClient:
@@ -82,10 +84,12 @@ class HttpClient:
     ) -> ListResult[R]:
         """A consistent list."""
         wire = await self.raw_list(kind.info, namespace, label_selector=label_selector, field_selector=field_selector)
-        return ListResult(
-            items=[self._object(kind, item) for item in wire.get("items") or ()],
-            resource_version=str((wire.get("metadata") or {}).get("resourceVersion", "")),
-        )
+        items: list[R] = []
+        for number, item in enumerate(wire.get("items") or (), start=1):
+            items.append(self._object(kind, item))
+            if number % _ITEMS_A_TURN == 0:
+                await asyncio.sleep(0)  # thousands of models would block the loop for a second
+        return ListResult(items, str((wire.get("metadata") or {}).get("resourceVersion", "")))
 
     async def watch(
         self,

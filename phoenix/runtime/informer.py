@@ -16,8 +16,9 @@ from typing import Any, Generic, TypeVar, cast
 
 from phoenix.aio.backoff import Backoff
 from phoenix.aio.clock import SYSTEM_CLOCK, Clock
-from phoenix.apimachinery.errors import ApiError, Expired
+from phoenix.apimachinery.errors import ApiError, Expired, ServiceUnavailable, TooManyRequests
 from phoenix.apimachinery.meta import ObjectKey, Resource
+from phoenix.client.errors import Unavailable
 from phoenix.client.interface import Client, WatchEvent
 from phoenix.runtime.cache import Cache
 from phoenix.runtime.metrics import INFORMER_FAILURES, INFORMER_LISTS, INFORMER_OBJECTS
@@ -29,12 +30,16 @@ nor fail, nor alter what it is given."""
 
 _log = logging.getLogger(__name__)
 _HEALTHY_WATCH_S = 5.0
+_PASSING = (Unavailable, ServiceUnavailable, TooManyRequests)
+"""Failures that say nothing about the version watched from."""
 
 
 class Phase(StrEnum):
     """What an informer does next.
 
-    List → Watch when a list came; Watch → List when its version is Expired; any failure stays in its phase and waits.
+    List → Watch when a list came. Watch → Watch when the server closed the stream or could not be reached: it goes on
+    from its version. Watch → List when the server refuses the version (Expired, or not yet written: it was restored
+    from an older state). Failures wait.
     """
 
     LIST = "List"
@@ -155,11 +160,12 @@ class Informer(Generic[R]):
             was_list, self._phase = self._phase is Phase.LIST, Phase.WATCH
             return not was_list
         self._failures.inc()
-        if isinstance(failure, Expired):
+        failed = self._phase
+        if failed is Phase.WATCH and not isinstance(failure, _PASSING):
             self._phase = Phase.LIST
-        level = logging.INFO if isinstance(failure, Expired) else logging.WARNING
         _log.log(
-            level, "%s failed: %s", "list" if self._phase is Phase.LIST else "watch", failure,
+            logging.INFO if isinstance(failure, Expired) else logging.WARNING,
+            "%s of %s failed: %s", failed.value, self.kind.info.plural, failure,
             extra={"kind": self.kind.info.kind, "next_phase": self._phase.value},
         )  # fmt: skip
         return True

@@ -95,7 +95,7 @@ async def children_of(client: HttpClient, parent: str) -> list[str]:
 
 
 async def test_a_controller_brings_up_keeps_up_and_cleans_up(tmp_path):
-    """Children have generated names: a run on a cache older than the last write would make too many."""
+    """Children have generated names: a run that did not see the children it made before would make more."""
     async with serving(tmp_path / "state") as client:
         manager, reconciler = family(client)
         async with managing(manager):

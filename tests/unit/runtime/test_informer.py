@@ -7,11 +7,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from aiohttp import web
 
 from phoenix.aio.backoff import Backoff
 from phoenix.aio.tasks import cancel_and_wait
 from phoenix.api.host import Host
+from phoenix.apimachinery.errors import ServerTimeout
 from phoenix.apimachinery.meta import ObjectKey
+from phoenix.client.config import ClientConfig
 from phoenix.client.http import HttpClient
 from phoenix.runtime.informer import Informer, InformerFactory
 from tests.unit.runtime.miniapi import HOSTS, MiniApi, api_and_client, eventually, host, serve
@@ -113,6 +116,30 @@ async def test_expired_relists_whole_and_tells_the_differences():
             assert informer.resource_version == "6"
 
 
+async def test_a_server_restored_from_an_older_state_is_listed_again():
+    async with api_and_client() as (api, client):
+        api.version = 50
+        api.put(f"{HOSTS}/lost", host("lost"))
+        async with running(client) as informer:
+            await informer.wait_synced()
+
+            async def too_new(request):
+                version = int(request.query.get("resourceVersion") or 0)
+                if request.query.get("watch") and version > api.version:
+                    return web.json_response(ServerTimeout("Too large resource version").to_status(), status=504)
+                return None
+
+            api.before = too_new
+            api.objects.clear()
+            api.history.clear()
+            api.version = 0
+            api.put(f"{HOSTS}/kept", host("kept"))
+            api.cut()
+            await eventually(lambda: informer.get(key("kept")))
+            assert informer.get(key("lost")) is None
+            assert informer.resource_version == "1"
+
+
 async def test_no_event_is_lost_over_many_broken_streams():
     async with api_and_client() as (api, client):
         log = Log()
@@ -133,8 +160,6 @@ async def test_server_away_and_back_on_the_same_port():
     api = MiniApi()
     async with serve(api):
         port = int(api.url.rsplit(":", 1)[1])
-        from phoenix.client.config import ClientConfig
-
         client = HttpClient(ClientConfig(api.url))
     async with client, running(client) as informer:
         await asyncio.sleep(0.05)
