@@ -304,16 +304,17 @@ def _read_endpoint(config: ReportConfig) -> _Endpoint:
     """
     path = Path(config.endpoint_file)
     wire = orjson.loads(path.read_bytes())
-    server = wire.get("server") if isinstance(wire, dict) else None
-    if not isinstance(server, str) or not server:
-        msg = f"{path}: want an object with a server, as written by phoenixctl up"
+    fields = [wire.get(key, "") if isinstance(wire, dict) else None for key in ("server", "caFile", "tokenFile")]
+    server, ca_file, token_file = fields
+    if not server or not all(isinstance(field, str) for field in fields):
+        msg = f"{path}: want an object with server, caFile and tokenFile, as written by phoenixctl up"
         raise ValueError(msg)
     # A relative caFile or tokenFile is beside endpoint.json.
     headers = {"Content-Type": "application/json"}
-    if token_file := wire.get("tokenFile"):
+    if token_file:
         headers["Authorization"] = "Bearer " + (path.parent / token_file).read_text().strip()
     tls: ssl.SSLContext | bool = True
-    if ca_file := wire.get("caFile"):
+    if ca_file:
         tls = ssl.create_default_context(cafile=str(path.parent / ca_file))
     url = (
         f"{server.rstrip('/')}/apis/phoenix.io/v1alpha1/namespaces/{quote(config.namespace, safe='')}"

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
 from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from phoenix.samples.model import InputSample, SampleBatch
 from phoenix.samples.reporter import ReportConfig, Reporter
@@ -45,17 +53,18 @@ class Server:
         self.requests = 0
         self._runner: web.AppRunner | None = None
 
-    async def start(self, folder: Path, token: str = "secret") -> None:
+    async def start(self, folder: Path, token: str = "secret", tls: ssl.SSLContext | None = None) -> None:
         app = web.Application()
         app.router.add_post(PATH, self._take)
         self._runner = web.AppRunner(app)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=tls)
         await site.start()
         port = self._runner.addresses[0][1]
         (folder / "token").write_text(token + "\n")
         new = folder / "endpoint.json.new"
-        new.write_text(json.dumps({"server": f"http://127.0.0.1:{port}", "tokenFile": str(folder / "token")}))
+        scheme = "https" if tls else "http"
+        new.write_text(json.dumps({"server": f"{scheme}://127.0.0.1:{port}", "tokenFile": str(folder / "token")}))
         new.replace(folder / "endpoint.json")
 
     async def stop(self) -> None:
@@ -119,6 +128,55 @@ async def test_finds_a_server_that_comes_back_on_another_port(
     await second.stop()
     assert second.tokens == ["Bearer another"]
     assert reporter.statistics().last_error == ""
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"server": 5}', '{"server": "http://127.0.0.1:1", "caFile": 7}'])
+async def test_outlives_an_endpoint_file_that_is_none(config: ReportConfig, tmp_path: Path, text: str) -> None:
+    (tmp_path / "endpoint.json").write_text(text)
+    server = Server()
+    async with Reporter(config, backoff_s=0.01) as reporter:
+        reporter.put([sample(1)])
+        await until(lambda: reporter.statistics().failures >= 2)
+        await server.start(tmp_path)
+        await until(lambda: server.taken == [1])
+    await server.stop()
+
+
+async def test_trusts_the_ca_of_the_endpoint_file_and_no_other(config: ReportConfig, tmp_path: Path) -> None:
+    server = Server()
+    await server.start(tmp_path, tls=server_context(tmp_path, "ca.crt"))
+    server_context(tmp_path, "other.crt")
+    endpoint = json.loads((tmp_path / "endpoint.json").read_text())
+    async with Reporter(config, backoff_s=0.01) as reporter:
+        for ca in ("other.crt", "ca.crt"):
+            (tmp_path / "endpoint.json").write_text(json.dumps(endpoint | {"caFile": str(tmp_path / ca)}))
+            if ca == "other.crt":
+                reporter.put([sample(1)])
+                await until(lambda: "certificate verify failed" in reporter.statistics().last_error)
+                assert server.requests == 0
+        await until(lambda: server.taken == [1])
+    await server.stop()
+
+
+def server_context(folder: Path, name: str) -> ssl.SSLContext:
+    """A self-signed certificate for 127.0.0.1, written as `name`, and a server that shows it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, SHA256())
+    )
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (folder / name).write_bytes(certificate.public_bytes(Encoding.PEM))
+    (folder / f"{name}.pem").write_bytes(private + certificate.public_bytes(Encoding.PEM))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(folder / f"{name}.pem")
+    return context
 
 
 async def test_waits_for_an_endpoint_that_is_not_there_yet(config: ReportConfig, tmp_path: Path) -> None:

@@ -1,0 +1,38 @@
+"""The load profiles that come with Phoenix, and the figures their comments state."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from phoenix.api.loadprofile import LoadProfile
+from phoenix.loadmodel.expected import expected_active_series, expected_streams
+
+FILE = Path(__file__).parents[3] / "resources" / "catalog" / "loadprofiles.yaml"
+PROFILES = {
+    profile.metadata.name: profile
+    for profile in map(LoadProfile.from_wire, YAML(typ="safe").load_all(FILE.read_text("utf-8")))
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "aliases", "streams", "series"),
+    [
+        ("realistic", ["normal"], 2_502, 21_322),
+        ("high-cardinality", ["high-card"], 18_574, 150_542),
+        ("microservices-http", [], 2_502, 21_322),
+    ],
+)
+def test_profiles_amount_to(name: str, aliases: list[str], streams: int, series: int) -> None:
+    profile = PROFILES[name]
+    assert profile.spec.aliases == aliases
+    otlp = profile.spec.otlp.to_wire()
+    assert (expected_streams(otlp), expected_active_series(otlp)) == (streams, series)
+
+
+@pytest.mark.parametrize("size", ["S", "M", "L"])
+def test_the_comments_state_the_sizes_as_they_are(size: str) -> None:
+    (line,) = (line for line in FILE.read_text("utf-8").splitlines() if line.startswith(f"#   {size} "))
+    assert line.endswith(f"{expected_active_series({'size': size}):,}")
