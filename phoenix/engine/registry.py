@@ -5,11 +5,18 @@ from __future__ import annotations
 from phoenix.engine.component import ExporterFactory, ExtensionFactory, ProcessorFactory, ReceiverFactory
 from phoenix.engine.exporters import otlphttp
 from phoenix.engine.extensions import health_check
-from phoenix.engine.processors import batch
+from phoenix.engine.processors import attributes, batch, filter, groupbyattrs, resource, transform
 from phoenix.engine.receivers import otlp
 
 _RECEIVERS = (otlp.FACTORY,)
-_PROCESSORS = (batch.FACTORY,)
+_PROCESSORS = (
+    attributes.FACTORY,
+    batch.FACTORY,
+    filter.FACTORY,
+    groupbyattrs.FACTORY,
+    resource.FACTORY,
+    transform.FACTORY,
+)
 _EXPORTERS = (otlphttp.FACTORY,)
 _EXTENSIONS = (health_check.FACTORY,)
 

@@ -1,0 +1,167 @@
+"""Merging data points of one metric that became alike: what `aggregate_on_attributes` and its kin share.
+
+Points merge when their attributes and times are equal (start times too for deltas; bounds, scale and flags for
+histograms). The first point of a group takes the result; its start time becomes the earliest. Summaries never merge.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any
+
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, Metric
+
+AGGREGATIONS = ("sum", "max", "min", "mean", "median", "count")
+
+
+def value_key(value: AnyValue) -> Hashable:
+    """Something that is equal for equal values of the same type."""
+    kind = value.WhichOneof("value")
+    if kind == "string_value":
+        return value.string_value
+    if kind is None or kind in {"array_value", "kvlist_value"}:
+        return kind, value.SerializeToString(deterministic=True)
+    return kind, getattr(value, kind)
+
+
+def attributes_key(attributes: Iterable[Any]) -> Hashable:
+    """A key for a set of attributes in whatever order."""
+    return frozenset([(pair.key, value_key(pair.value)) for pair in attributes])
+
+
+def _int_quotient(total: int, count: int) -> int:
+    quotient = abs(total) // count
+    return quotient if total >= 0 else -quotient
+
+
+def _median_int(values: Sequence[int]) -> int:
+    ordered = sorted(values)
+    middle = len(ordered) // 2
+    return ordered[middle] if len(ordered) % 2 else _int_quotient(ordered[middle - 1] + ordered[middle], 2)
+
+
+_OF_INTS: dict[str, Callable[[Sequence[int]], int]] = {
+    "sum": sum, "max": max, "min": min, "count": len, "median": _median_int,
+    "mean": lambda values: _int_quotient(sum(values), len(values)),
+}  # fmt: skip
+_OF_FLOATS: dict[str, Callable[[Sequence[float]], float]] = {
+    "sum": sum, "max": max, "min": min, "count": len, "median": statistics.median,
+    "mean": lambda values: sum(values) / len(values),
+}  # fmt: skip
+
+
+def _merge_numbers(group: list[Any], how: str) -> None:
+    first = group[0]
+    if first.WhichOneof("value") == "as_int":
+        first.as_int = _OF_INTS[how]([_as_int(point) for point in group])
+    else:
+        first.as_double = float(_OF_FLOATS[how]([_as_double(point) for point in group]))
+
+
+def _as_int(point: Any) -> int:
+    return int(point.as_int) if point.WhichOneof("value") == "as_int" else int(point.as_double)
+
+
+def _as_double(point: Any) -> float:
+    return float(point.as_int if point.WhichOneof("value") == "as_int" else point.as_double)
+
+
+def _merge_extremes(group: list[Any]) -> None:
+    """Sum, minimum and maximum of histograms, each only where every point has it."""
+    first = group[0]
+    for name, how in (("sum", sum), ("min", min), ("max", max)):
+        if all(point.HasField(name) for point in group):
+            setattr(first, name, how([getattr(point, name) for point in group]))
+        else:
+            first.ClearField(name)
+
+
+def _merge_histograms(group: list[Any], _how: str) -> None:
+    first = group[0]
+    _merge_extremes(group)
+    first.count = sum(point.count for point in group)
+    counts = [sum(column) for column in zip(*[point.bucket_counts for point in group], strict=True)]
+    first.bucket_counts[:] = counts
+    for point in group[1:]:
+        first.exemplars.extend(point.exemplars)
+
+
+def _merge_exponential(group: list[Any], _how: str) -> None:
+    first = group[0]
+    _merge_extremes(group)
+    first.count = sum(point.count for point in group)
+    first.zero_count = sum(point.zero_count for point in group)
+    for side in ("positive", "negative"):
+        rows = [list(getattr(point, side).bucket_counts) for point in group]
+        width = max(len(row) for row in rows)
+        totals = [sum(column) for column in zip(*[row + [0] * (width - len(row)) for row in rows], strict=True)]
+        getattr(first, side).bucket_counts[:] = totals
+    for point in group[1:]:
+        first.exemplars.extend(point.exemplars)
+
+
+def _number_key(_point: Any) -> Hashable:
+    return None
+
+
+def _histogram_key(point: Any) -> Hashable:
+    return tuple(point.explicit_bounds), len(point.bucket_counts), point.flags
+
+
+def _exponential_key(point: Any) -> Hashable:
+    return point.scale, point.zero_threshold, point.positive.offset, point.negative.offset, point.flags
+
+
+_KINDS: dict[str, tuple[Callable[[Any], Hashable], Callable[[list[Any], str], None]]] = {
+    "gauge": (_number_key, _merge_numbers),
+    "sum": (_number_key, _merge_numbers),
+    "histogram": (_histogram_key, _merge_histograms),
+    "exponential_histogram": (_exponential_key, _merge_exponential),
+}
+
+
+def merge_points(metric: Metric, how: str) -> None:
+    """Merge all points of the metric that are alike now, in place.
+
+    Args:
+        metric: of any type; a summary is left as it is.
+        how: one of AGGREGATIONS; histograms are summed whatever it is (callers refuse other aggregations of them).
+    """
+    kind = metric.WhichOneof("data")
+    if kind not in _KINDS:
+        return
+    data = getattr(metric, kind)
+    points = data.data_points
+    with_start = kind != "gauge" and (
+        data.aggregation_temporality == AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA
+    )
+    kind_key, merge = _KINDS[kind]
+    groups: dict[Hashable, list[Any]] = {}
+    for point in points:
+        key = (
+            attributes_key(point.attributes),
+            point.time_unix_nano,
+            point.start_time_unix_nano if with_start else 0,
+            kind_key(point),
+        )
+        groups.setdefault(key, []).append(point)
+    if how == "count" or len(groups) < len(points):
+        _merge_groups(points, groups, how, merge)
+
+
+def _merge_groups(
+    points: Any, groups: dict[Hashable, list[Any]], how: str, merge: Callable[[list[Any], str], None]
+) -> None:
+    kept = []
+    for group in groups.values():
+        if len(group) > 1 or how == "count":
+            merge(group, how)
+            first = group[0]
+            first.start_time_unix_nano = min(point.start_time_unix_nano for point in group)
+        kept.append(group[0])
+    if len(kept) < len(points):
+        copies = [type(point).FromString(point.SerializeToString()) for point in kept]
+        del points[:]
+        points.extend(copies)

@@ -1,0 +1,281 @@
+"""Parsed statements to closures: names looked up, arguments checked, all before any data is seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from phoenix.engine.ottl import ast
+from phoenix.engine.ottl.context import LEVELS, Context
+from phoenix.engine.ottl.errors import OttlError, OttlSyntaxError
+from phoenix.engine.ottl.paths import Access, Getter, indexed, level_of, resolve
+from phoenix.engine.ottl.signature import Function, Kind, MapTarget, Param
+from phoenix.engine.ottl.values import Value, calculate, comparison
+
+Predicate = Callable[[Context], bool]
+ENUMS: dict[str, int] = {
+    "METRIC_DATA_TYPE_NONE": 0, "METRIC_DATA_TYPE_GAUGE": 1, "METRIC_DATA_TYPE_SUM": 2,
+    "METRIC_DATA_TYPE_HISTOGRAM": 3, "METRIC_DATA_TYPE_EXPONENTIAL_HISTOGRAM": 4, "METRIC_DATA_TYPE_SUMMARY": 5,
+    "AGGREGATION_TEMPORALITY_UNSPECIFIED": 0, "AGGREGATION_TEMPORALITY_DELTA": 1,
+    "AGGREGATION_TEMPORALITY_CUMULATIVE": 2, "FLAG_NONE": 0, "FLAG_NO_RECORDED_VALUE": 1,
+}  # fmt: skip
+
+
+class Compiler:
+    """Compiles for one context.
+
+    Args:
+        level: the context items are of.
+        bare: paths may leave the context's name out (an explicit `context:`).
+        functions: what may be called.
+    """
+
+    def __init__(self, level: str, bare: bool, functions: Mapping[str, Function]) -> None:
+        self._level = level
+        self._bare = bare
+        self._functions = functions
+
+    def editor(self, call: ast.Call) -> Callable[[Context], None]:
+        """The closure of a statement's editor."""
+        edit: Callable[[Context], None] = self._call(call)
+        return edit
+
+    def condition(self, condition: ast.Condition) -> Predicate:
+        """The closure of a boolean expression."""
+        match condition:
+            case ast.Compare(op, left, right):
+                return self._compare(op, left, right)
+            case ast.Constant(bool() as value):
+                return lambda _context: value
+            case ast.Constant(ast.Call() as call):
+                return self._boolean_call(call)
+            case ast.Not(inner):
+                negated = self.condition(inner)
+                return lambda context: not negated(context)
+            case ast.Junction(all_of, parts):
+                compiled = [self.condition(part) for part in parts]
+                if all_of:
+                    return lambda context: _all(compiled, context)
+                return lambda context: _any(compiled, context)
+        raise AssertionError(condition)
+
+    def _compare(self, op: str, left: ast.Expression, right: ast.Expression) -> Predicate:
+        compare, get_left, get_right = comparison(op), self.value(left), self.value(right)
+        if isinstance(right, ast.Literal):  # by far the usual form
+            constant = right.value
+            return lambda context: compare(get_left(context), constant)
+        return lambda context: compare(get_left(context), get_right(context))
+
+    def _boolean_call(self, call: ast.Call) -> Predicate:
+        get = self._converter(call)
+
+        def test(context: Context) -> bool:
+            value = get(context)
+            if type(value) is not bool:
+                raise OttlError(f"{call.name} did not give a bool, so it cannot stand alone in a condition")
+            return value
+
+        return test
+
+    def value(self, expression: ast.Expression) -> Getter:
+        """The closure that reads an expression."""
+        match expression:
+            case ast.Literal(value):
+                return lambda _context: value
+            case ast.EnumName(name):
+                if name not in ENUMS:
+                    raise OttlSyntaxError(f'enum symbol "{name}" not found')
+                number = ENUMS[name]
+                return lambda _context: number
+            case ast.Path():
+                return self.path(expression).get
+            case ast.Call():
+                return self._converter(expression)
+            case ast.ListLiteral(items):
+                getters = [self.value(item) for item in items]
+                return lambda context: [get(context) for get in getters]
+            case ast.MapLiteral(items):
+                pairs = [(key, self.value(item)) for key, item in items]
+                return lambda context: {key: get(context) for key, get in pairs}
+            case ast.Math(op, left, right):
+                get_left, get_right = self.value(left), self.value(right)
+                return lambda context: calculate(op, get_left(context), get_right(context))
+
+    def path(self, path: ast.Path) -> Access:
+        """How to read and write a path."""
+        fields = list(path.fields)
+        level = level_of(fields[0].name)
+        # `resource` alone is no path, and in datapoint context a bare `metric` neither: a context word needs a field.
+        if level is not None and len(fields) > 1 and not fields[0].keys:
+            fields = fields[1:]
+            if LEVELS.index(level) > LEVELS.index(self._level):
+                raise OttlSyntaxError(f'path "{path}" cannot be used in the {self._level} context')
+        elif self._bare:
+            level = self._level
+        else:
+            raise OttlSyntaxError(
+                f'missing context name for path "{path}", possibly valid options are: '
+                + ", ".join(f'"{option}.{path}"' for option in LEVELS)
+            )
+        if any(field.keys for field in fields[:-1]):
+            raise OttlSyntaxError(f'path "{path}" has a key where it cannot have one')
+        access = resolve([field.name for field in fields], level, str(path))
+        keys = fields[-1].keys
+        if not keys:
+            return access
+        literal = keys[0].value if isinstance(keys[0], ast.Literal) else None
+        return indexed(access, [self.value(key) for key in keys], literal)
+
+    def _converter(self, call: ast.Call) -> Getter:
+        if not call.name[0].isupper():
+            raise OttlSyntaxError(f"{call.name} is an editor; only converters give values")
+        get: Getter = self._call(call)
+        if not call.keys:
+            return get
+        return indexed(Access(get, None), [self.value(key) for key in call.keys], None).get
+
+    def _call(self, call: ast.Call) -> Any:
+        function = self._functions.get(call.name)
+        if function is None:
+            raise OttlSyntaxError(f'undefined function "{call.name}"')
+        if function.level not in (None, self._level):
+            raise OttlSyntaxError(f"{call.name} works in the {function.level} context only, not in {self._level}")
+        given: dict[str, ast.Expression] = {}
+        if len(call.positional) > len(function.params):
+            raise OttlSyntaxError(
+                f"{call.name}: incorrect number of arguments: takes {len(function.params)}, got {len(call.positional)}"
+            )
+        for param, argument in zip(function.params, call.positional, strict=False):
+            given[param.name] = argument
+        for name, argument in call.named:
+            if name in given or name not in {param.name for param in function.params}:
+                raise OttlSyntaxError(f"{call.name}: no parameter to take {name!r}")
+            given[name] = argument
+        arguments = []
+        for param in function.params:
+            if param.name not in given and not param.optional:
+                raise OttlSyntaxError(f"{call.name}: incorrect number of arguments: {param.name!r} is missing")
+            argument_ = given.get(param.name)
+            arguments.append(None if argument_ is None else self._argument(call.name, param, argument_))
+        return function.build(*arguments)
+
+    def _argument(self, function: str, param: Param, expression: ast.Expression) -> Any:
+        fault = OttlSyntaxError(f"{function}: invalid argument {param.name!r}: must be {_WANTED[param.kind]}")
+        match param.kind, expression:
+            case Kind.VALUE | Kind.VALUES, _:
+                return self.value(expression)
+            case Kind.TARGET, ast.Path():
+                access = self.path(expression)
+                if access.set is None:
+                    raise OttlSyntaxError(f'{function}: path "{expression}" cannot be changed')
+                return access
+            case Kind.MAP, ast.Path():
+                return MapTarget(self.path(expression))
+            case Kind.TEXT, ast.Literal(str() as text):
+                return text
+            case Kind.TEXTS, ast.ListLiteral(items):
+                texts = [item.value for item in items if isinstance(item, ast.Literal) and isinstance(item.value, str)]
+                if len(texts) != len(items):
+                    raise fault
+                return texts
+            case Kind.BOOL, ast.Literal(bool() as flag):
+                return flag
+            case Kind.INT, ast.Literal(int() as number) if not isinstance(number, bool):
+                return number
+            case Kind.FLOAT, ast.Literal(int() | float() as number) if not isinstance(number, bool):
+                return float(number)
+            case Kind.FUNCTION, ast.EnumName(name):
+                return self._one_argument_function(name)
+            case _:
+                raise fault
+
+    def _one_argument_function(self, name: str) -> Callable[[Value], Value]:
+        function = self._functions.get(name)
+        if function is None or not name[0].isupper():
+            raise OttlSyntaxError(f'undefined function "{name}"')
+        if sum(not param.optional for param in function.params) != 1 or function.params[0].kind is not Kind.VALUE:
+            raise OttlSyntaxError(f"{name} does not take exactly one value, so it cannot be passed as a function")
+        held: list[Value] = [None]
+        get: Getter = function.build(lambda _context: held[0], *[None] * (len(function.params) - 1))
+
+        def apply(value: Value) -> Value:
+            held[0] = value
+            return get(_NOWHERE)
+
+        return apply
+
+
+_NOWHERE = Context()
+_WANTED = {
+    Kind.TARGET: "a path", Kind.MAP: "a path to a map", Kind.TEXT: "a string", Kind.TEXTS: "a list of strings",
+    Kind.INT: "an integer", Kind.FLOAT: "a number", Kind.BOOL: "true or false", Kind.VALUE: "a value",
+    Kind.VALUES: "a list", Kind.FUNCTION: "the name of a converter",
+}  # fmt: skip
+
+
+def _all(parts: list[Predicate], context: Context) -> bool:
+    for part in parts:  # noqa: SIM110 (half the cost of all() with a generator)
+        if not part(context):
+            return False
+    return True
+
+
+def _any(parts: list[Predicate], context: Context) -> bool:
+    for part in parts:  # noqa: SIM110 (half the cost of any() with a generator)
+        if part(context):
+            return True
+    return False
+
+
+def _walk(node: object) -> Iterator[object]:
+    """Every node of a parsed statement or condition."""
+    yield node
+    match node:
+        case ast.Statement(editor, where):
+            children: tuple[object, ...] = (editor, where)
+        case ast.Compare(_, left, right) | ast.Math(_, left, right):
+            children = (left, right)
+        case ast.Constant(value):
+            children = (value,)
+        case ast.Not(inner):
+            children = (inner,)
+        case ast.Junction(_, parts):
+            children = parts
+        case ast.ListLiteral(items):
+            children = items
+        case ast.MapLiteral(pairs):
+            children = tuple(item for _, item in pairs)
+        case ast.Path(fields):
+            children = tuple(key for field in fields for key in field.keys)
+        case ast.Call(_, positional, named, keys):
+            children = (*positional, *(item for _, item in named), *keys)
+        case _:
+            children = ()
+    for child in children:
+        yield from _walk(child)
+
+
+def infer_level(nodes: list[ast.Statement | ast.Condition], functions: Mapping[str, Function]) -> str:
+    """The context a group without one is for: the narrowest that its paths, functions and enums name.
+
+    Raises:
+        OttlSyntaxError: nothing names one, or a function of one context stands beside paths of a narrower one.
+    """
+    found: set[str] = set()
+    bound: dict[str, str] = {}
+    for node in (item for root in nodes for item in _walk(root)):
+        if isinstance(node, ast.Path) and len(node.fields) > 1 and (level := level_of(node.fields[0].name)):
+            found.add(level)
+        elif isinstance(node, ast.EnumName) and node.name.startswith(("METRIC_DATA_TYPE", "AGGREGATION_TEMPORALITY")):
+            found.add("metric")
+        elif isinstance(node, ast.Call) and (function := functions.get(node.name)) and function.level:
+            bound[function.level] = node.name
+            found.add(function.level)
+    if not found:
+        msg = "cannot infer the context: no path names one (write metric.name, datapoint.attributes[…] and so on)"
+        raise OttlSyntaxError(msg)
+    level = max(found, key=LEVELS.index)
+    for of, name in bound.items():
+        if of != level:
+            raise OttlSyntaxError(f"{name} works in the {of} context only, but the group has {level} paths: split it")
+    return level

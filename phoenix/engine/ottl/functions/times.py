@@ -1,0 +1,91 @@
+"""Converters of times and durations, all in nanoseconds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from phoenix.engine.config.durations import parse_duration_ns
+from phoenix.engine.ottl.context import Context
+from phoenix.engine.ottl.errors import OttlError
+from phoenix.engine.ottl.functions.text import need_text
+from phoenix.engine.ottl.paths import Getter
+from phoenix.engine.ottl.signature import Function, params
+from phoenix.engine.ottl.values import Duration, Time, Value, kind_name
+
+_ZERO_TIME_UNIX_NANO = -62_135_596_800_000_000_000
+"""Go truncates relative to year 1, not to 1970; the two differ for lengths that do not divide a day."""
+
+
+def _need_time(value: Value, name: str) -> Time:
+    if not isinstance(value, Time):
+        raise OttlError(f"{name} expects a time, not {kind_name(value)}")
+    return value
+
+
+def _need_duration(value: Value, name: str) -> Duration:
+    if not isinstance(value, Duration):
+        raise OttlError(f"{name} expects a duration, not {kind_name(value)}")
+    return value
+
+
+def _duration(text: Getter) -> Getter:
+    def get(context: Context) -> Value:
+        try:
+            return Duration(parse_duration_ns(need_text(text(context), "Duration")))
+        except ValueError as error:
+            raise OttlError(str(error)) from error
+
+    return get
+
+
+def _truncate_time(moment: Getter, length: Getter) -> Getter:
+    def get(context: Context) -> Value:
+        at, step = _need_time(moment(context), "TruncateTime"), _need_duration(length(context), "TruncateTime")
+        return Time(at - (at - _ZERO_TIME_UNIX_NANO) % step) if step > 0 else at
+
+    return get
+
+
+def _now() -> Getter:
+    return lambda _context: Time(time.time_ns())
+
+
+def _unix(name: str, divisor: int) -> Callable[[Getter], Getter]:
+    def build(moment: Getter) -> Getter:
+        return lambda context: int(_need_time(moment(context), name)) // divisor
+
+    return build
+
+
+def _length(name: str, divisor: int) -> Callable[[Getter], Getter]:
+    """Nanoseconds to Milliseconds are whole numbers, Seconds and longer are fractional, as in Go."""
+
+    def build(length: Getter) -> Getter:
+        def get(context: Context) -> Value:
+            value = int(_need_duration(length(context), name))
+            return value // divisor if divisor < 1_000_000_000 else value / divisor
+
+        return get
+
+    return build
+
+
+_TIME = params("time:value")
+_DURATION = params("duration:value")
+
+TIMES = (
+    Function("Duration", _DURATION, _duration),
+    Function("TruncateTime", params("time:value duration:value"), _truncate_time),
+    Function("Now", (), _now),
+    Function("UnixNano", _TIME, _unix("UnixNano", 1)),
+    Function("UnixMicro", _TIME, _unix("UnixMicro", 1_000)),
+    Function("UnixMilli", _TIME, _unix("UnixMilli", 1_000_000)),
+    Function("UnixSeconds", _TIME, _unix("UnixSeconds", 1_000_000_000)),
+    Function("Nanoseconds", _DURATION, _length("Nanoseconds", 1)),
+    Function("Microseconds", _DURATION, _length("Microseconds", 1_000)),
+    Function("Milliseconds", _DURATION, _length("Milliseconds", 1_000_000)),
+    Function("Seconds", _DURATION, _length("Seconds", 1_000_000_000)),
+    Function("Minutes", _DURATION, _length("Minutes", 60_000_000_000)),
+    Function("Hours", _DURATION, _length("Hours", 3_600_000_000_000)),
+)

@@ -1,0 +1,63 @@
+"""The `attributes` processor: actions on the attributes of data points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from phoenix.engine.component import Consumer, Processor, ProcessorFactory, Settings
+from phoenix.engine.config.section import Section
+from phoenix.engine.data import Metrics
+from phoenix.engine.ottl.context import Attributes
+from phoenix.engine.ottl.values import Value
+from phoenix.engine.processors.actions import Action, parse_actions, run_actions
+from phoenix.engine.processors.match import Match, parse_match
+from phoenix.engine.processors.sync import ComputingProcessor
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Actions, and the points they are for."""
+
+    actions: tuple[Action, ...]
+    include: Match | None
+    exclude: Match | None
+
+    def is_for(self, name: str, point: dict[str, Value], resource: dict[str, Value]) -> bool:
+        """Whether a point is to be changed."""
+        if self.include is not None and not self.include.holds(name, point, resource):
+            return False
+        return self.exclude is None or not self.exclude.holds(name, point, resource)
+
+
+def parse(section: Section) -> Config:
+    """Read `actions`, `include` and `exclude`."""
+    if not section.raw("actions"):
+        section.fault("actions", "at least one action is required", "write actions: [{key: …, action: …}]")
+    config = Config(
+        parse_actions(section.sections("actions")), parse_match(section, "include"), parse_match(section, "exclude")
+    )
+    section.close()
+    return config
+
+
+def create(settings: Settings, config: Config, next_consumer: Consumer) -> Processor:
+    """Make the processor."""
+    every = config.include is None and config.exclude is None
+
+    def work(metrics: Metrics) -> Metrics:
+        for resource in metrics.mutable().resource_metrics:
+            owner = Attributes(resource.resource.attributes)
+            for scope in resource.scope_metrics:
+                for metric in scope.metrics:
+                    kind = metric.WhichOneof("data")
+                    for point in getattr(metric, kind).data_points if kind else ():
+                        attributes = Attributes(point.attributes)
+                        if every or config.is_for(metric.name, attributes.values, owner.values):
+                            attributes.changed = run_actions(config.actions, attributes.values)
+                            attributes.write()
+        return metrics
+
+    return ComputingProcessor(settings, next_consumer, work)
+
+
+FACTORY = ProcessorFactory(("attributes",), parse, create)

@@ -1,0 +1,89 @@
+"""The `transform` processor: OTTL statements over metrics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from phoenix.engine.component import Consumer, Processor, ProcessorFactory, Settings
+from phoenix.engine.config.section import Section
+from phoenix.engine.data import Metrics
+from phoenix.engine.errors import ConsumeError
+from phoenix.engine.ottl.context import LEVELS
+from phoenix.engine.ottl.errors import OttlError
+from phoenix.engine.ottl.functions import TRANSFORM
+from phoenix.engine.ottl.groups import ErrorMode, Faults, Group, compile_group, run_group
+from phoenix.engine.processors.sync import ComputingProcessor
+
+MODES = tuple(mode.value for mode in ErrorMode)
+CONTEXTS = (*LEVELS, "instrumentation_scope")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Compiled groups in order; a group without its own mode has `error_mode`."""
+
+    error_mode: ErrorMode
+    groups: tuple[Group, ...]
+
+
+def parse(section: Section) -> Config:
+    """Read and compile `metric_statements`: a list of statements (one group), or a list of groups."""
+    mode = ErrorMode(section.choice("error_mode", MODES, "ignore"))
+    groups: list[Group | None] = []
+    raw = section.raw("metric_statements")
+    if isinstance(raw, list) and raw and all(isinstance(item, str) for item in raw):
+        groups.append(_flat(section))
+    elif isinstance(raw, list) and any(isinstance(item, str) for item in raw):
+        section.fault(
+            "metric_statements",
+            "configuring multiple configuration styles is not supported",
+            "write either only statements or only groups with statements",
+        )
+    else:
+        groups = [_group(group) for group in section.sections("metric_statements")]
+    section.unsupported("trace_statements", "log_statements", "profile_statements", "flatten_data")
+    section.close()
+    return Config(mode, tuple(group for group in groups if group is not None))
+
+
+def _flat(section: Section) -> Group | None:
+    return compile_group(
+        section.strings("metric_statements"), (), TRANSFORM, level=None,
+        on_statement=lambda index, message: section.fault(f"metric_statements[{index}]", message),
+        on_condition=lambda _index, _message: None,
+    )  # fmt: skip
+
+
+def _group(section: Section) -> Group | None:
+    level = section.choice("context", CONTEXTS, "") if section.has("context") else ""
+    own_mode = ErrorMode(section.choice("error_mode", MODES, "ignore")) if section.has("error_mode") else None
+    statements, conditions = section.strings("statements"), section.strings("conditions")
+    section.close()
+    if not statements:
+        return None
+    group = compile_group(
+        statements, conditions, TRANSFORM,
+        level="scope" if level == "instrumentation_scope" else level or None,
+        on_statement=lambda index, message: section.fault(f"statements[{index}]", message),
+        on_condition=lambda index, message: section.fault(f"conditions[{index}]", message),
+    )  # fmt: skip
+    return group and Group(group.level, group.rules, group.conditions, own_mode)
+
+
+def create(settings: Settings, config: Config, next_consumer: Consumer) -> Processor:
+    """Make the processor."""
+    groups = [(group, Faults(group.error_mode or config.error_mode, settings.log)) for group in config.groups]
+
+    def work(metrics: Metrics) -> Metrics:
+        request = metrics.mutable()
+        try:
+            for group, faults in groups:
+                run_group(group, request, faults)
+        except OttlError as error:
+            raise ConsumeError(str(error), retryable=False) from error
+        return metrics
+
+    return ComputingProcessor(settings, next_consumer, work)
+
+
+FACTORY = ProcessorFactory(("transform",), parse, create)
