@@ -18,6 +18,7 @@ from phoenix.client.errors import Unavailable, Undecodable
 _log = logging.getLogger(__name__)
 _CONNECT_TIMEOUT_S = 5.0
 _SHOWN_CHARS = 200
+_UNAUTHORIZED = 401
 
 
 class Response(NamedTuple):
@@ -32,7 +33,7 @@ class Transport:
     """Keeps connections to the server of `config` and says who is asking.
 
     Args:
-        config: address and credentials; read again from its source after a failure to connect.
+        config: address and credentials; read again from its source after a failure to connect and after a 401.
         user_agent: names the program; the server takes it as the field manager of writes.
         timeout_s: longest wait for a whole answer, seconds; streams have none.
         on_warning: gets the text of each `Warning` header of an answer.
@@ -94,7 +95,7 @@ class Transport:
                 async with session.request(
                     method, self.config.server + path, data=body, params=params, headers=headers
                 ) as answer:
-                    self._report_warnings(answer)
+                    self._look_at(answer)
                     return Response(answer.status, answer.headers, await answer.read())
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, aiohttp.ClientPayloadError) as error:
                 if method == "GET" and attempt == 1:
@@ -125,14 +126,16 @@ class Transport:
                 headers=headers,
                 timeout=aiohttp.ClientTimeout(total=timeout_s, connect=_CONNECT_TIMEOUT_S),
             ) as answer:
+                self._look_at(answer)
                 if answer.status >= 400:
                     raise to_error(Response(answer.status, answer.headers, await answer.read()), self.config.server)
-                self._report_warnings(answer)
                 yield answer.content.iter_any()
         except (aiohttp.ClientError, TimeoutError) as error:
             raise self._unavailable(error) from error
 
-    def _report_warnings(self, answer: aiohttp.ClientResponse) -> None:
+    def _look_at(self, answer: aiohttp.ClientResponse) -> None:
+        if answer.status == _UNAUTHORIZED:
+            self._refresh()
         if self._on_warning is None:
             return
         for warning in answer.headers.getall("Warning", ()):

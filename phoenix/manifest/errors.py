@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from phoenix.manifest.loader import ManifestObject
+    from phoenix.manifest.objects import ManifestObject
 
 
 class ManifestError(Exception):

@@ -10,7 +10,7 @@ from pathlib import Path
 import orjson
 
 from phoenix.manifest.errors import InvalidManifests, ManifestError
-from phoenix.manifest.loader import ManifestObject, duplicates, load_text, read_text
+from phoenix.manifest.objects import ManifestObject, duplicates, load_text, read_text
 
 SUFFIXES = (".yaml", ".yml", ".json")
 

@@ -11,7 +11,16 @@ import pytest
 from aiohttp import web
 
 from phoenix.api.host import Host, HostSpec
-from phoenix.apimachinery.errors import AlreadyExists, ApiError, Conflict, Expired, Invalid, NotFound, TooManyRequests
+from phoenix.apimachinery.errors import (
+    AlreadyExists,
+    ApiError,
+    Conflict,
+    Expired,
+    Invalid,
+    NotFound,
+    TooManyRequests,
+    Unauthorized,
+)
 from phoenix.apimachinery.meta import ObjectMeta
 from phoenix.client.config import ClientConfig
 from phoenix.client.errors import Unavailable, Undecodable
@@ -250,6 +259,25 @@ async def test_a_server_that_moved_is_found_again(tmp_path):
         point_to(second.url)
         await client.list(Host)
         assert client.server == second.url
+
+
+async def test_a_token_that_changed_is_read_again(tmp_path):
+    async with serve(MiniApi()) as api:
+        endpoint = {"server": api.url, "caFile": "ca.crt", "tokenFile": "token"}
+        (tmp_path / "endpoint.json").write_text(json.dumps(endpoint))
+        (tmp_path / "token").write_text("old")
+
+        async def check(request: web.Request) -> web.Response | None:
+            if request.headers["Authorization"] == "Bearer new":
+                return None
+            return web.json_response(Unauthorized("who are you?").to_status(), status=401)
+
+        api.before = check
+        async with HttpClient(ClientConfig.from_endpoint_file(tmp_path / "endpoint.json")) as client:
+            (tmp_path / "token").write_text("new")
+            with pytest.raises(Unauthorized):
+                await client.list(Host)
+            await client.list(Host)
 
 
 async def test_lines_of_any_chunking():
