@@ -122,11 +122,19 @@ class State:
 
 
 _HAS_EFFECTIVE = (Phase.STARTING, Phase.RUNNING, Phase.BACKOFF)
+_LAUNCHES = frozenset({Action.START, Action.RESTART})
 Step = tuple[State, tuple[Action, ...]]
 
 
 def step(state: State, active: Seen, beside: Seen, desired: Desired, now: float) -> Step:
     """The next state and what to do. Pure; total: every phase answers every observation."""
+    after, actions = _decide(state, active, beside, desired, now)
+    if active.alive and Action.STOP not in actions and not _LAUNCHES.isdisjoint(actions):
+        actions = (Action.STOP, *actions)  # never two processes in one place, whatever was expected there
+    return after, actions
+
+
+def _decide(state: State, active: Seen, beside: Seen, desired: Desired, now: float) -> Step:
     if not desired.wanted:
         return _unwanted(state, active, beside, now)
     if desired.config_hash == state.effective != state.target and state.phase in _HAS_EFFECTIVE:
