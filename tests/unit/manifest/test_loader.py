@@ -145,7 +145,7 @@ def test_field_paths_find_their_lines():
 def test_every_fault_of_every_document_is_told():
     errors = faults("""\
         apiVersion: phoenix.io/v1alpha1
-        kind: Experimentt
+        kind: Experimental
         metadata: {name: a}
         ---
         a: [1
@@ -168,7 +168,7 @@ def test_every_fault_of_every_document_is_told():
     assert "'kind' is given twice" in errors[2].message
     assert "line 8" in errors[2].hint
     assert "write apiVersion: phoenix.io/v1alpha1" in errors[4].hint
-    assert str(errors[0]).startswith("f.yaml:2:1: there is no kind 'Experimentt' (")
+    assert str(errors[0]).startswith("f.yaml:2:1: there is no kind 'Experimental' (")
 
 
 def test_the_right_documents_come_with_the_faults():
