@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from phoenix.client.merge import diff, same, three_way
 from tests.unit.runtime.miniapi import merge
 
+# No deadline and no chance: a loaded machine must not fail the gate, and a failure must come again.
+STEADY = settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 LEAVES = st.booleans() | st.integers(-2, 2) | st.sampled_from(["", "a"]) | st.lists(st.integers(0, 1), max_size=2)
 TREES = st.dictionaries(
     st.sampled_from("abc"),
@@ -19,6 +21,7 @@ TREES = st.dictionaries(
 )
 
 
+@STEADY
 @given(TREES, TREES)
 def test_a_diff_turns_one_into_the_other_and_is_empty_only_for_equals(before, after):
     patch = diff(before, after)
@@ -26,6 +29,7 @@ def test_a_diff_turns_one_into_the_other_and_is_empty_only_for_equals(before, af
     assert (patch == {}) == same(before, after)
 
 
+@STEADY
 @given(TREES, TREES, TREES)
 def test_three_way_wins_what_is_wanted_drops_what_was_and_keeps_the_rest(last, wanted, live):
     result = merge(live, three_way(last, wanted, live))
