@@ -1,0 +1,112 @@
+"""The meter: `python -m phoenix.meter --config FILE`.
+
+Exit codes: 0 ended on SIGTERM or SIGINT, last windows reported; 1 it could not start; 2 bad configuration or usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import sys
+import time
+import uuid
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+
+import aiohttp
+import uvloop
+from aiohttp import web
+
+from phoenix.aio.signals import shutdown_event
+from phoenix.meter.config import Address, Config, ConfigError, read_config
+from phoenix.meter.heap import keep_heap, settle_collector
+from phoenix.meter.http import Health, otlp_app
+from phoenix.meter.meter import Meter
+from phoenix.samples.reporter import Reporter
+
+_LOG = logging.getLogger("phoenix.meter")
+_DRAIN_S, _REPORT_S = 1.0, 3.0
+
+
+def main(argv: list[str]) -> int:
+    """Run a meter until SIGTERM; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m phoenix.meter", description="Count what leaves each variant.")
+    parser.add_argument("--config", required=True, metavar="FILE", help="config.json (docs/contracts.md)")
+    try:
+        options = parser.parse_args(argv)
+    except SystemExit as end:
+        return 0 if end.code == 0 else 2
+    try:
+        config = read_config(Path(options.config).read_bytes())
+    except OSError as error:
+        _say(f"{options.config}: cannot be read: {error.strerror}")
+        return 2
+    except ConfigError as error:
+        for fault in error.faults:
+            _say(f"{options.config}: {fault}")
+        return 2
+    logging.Formatter.converter = time.gmtime
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, force=True, datefmt="%Y-%m-%dT%H:%M:%SZ",
+        format="%(asctime)s %(levelname)s %(message)s logger=%(name)s",
+    )  # fmt: skip
+    keep_heap()
+    with suppress(ImportError):  # gzip bodies inflate three times faster with it
+        aiohttp.set_zlib_backend(importlib.import_module("isal.isal_zlib"))
+    settle_collector()
+    return uvloop.run(_run(config))
+
+
+async def _run(config: Config) -> int:
+    stop = shutdown_event()
+    reporter = Reporter(config.report) if config.report else None
+    meter = Meter(config, reporter, instance=uuid.uuid4().hex)
+    health = Health(meter, reporter)
+    async with AsyncExitStack() as stack:
+        # Ended in reverse: the OTLP port first, then the last windows are closed, then reported, then health goes.
+        try:
+            await stack.enter_async_context(_Listening(health.app, config.health, "healthAddress"))
+            if reporter is not None:
+                await reporter.start()
+                stack.push_async_callback(reporter.aclose, _REPORT_S)
+            stack.push_async_callback(meter.aclose)
+            stack.push_async_callback(meter.close)
+            await stack.enter_async_context(_Listening(otlp_app(meter), config.otlp, "otlpAddress"))
+        except OSError as error:
+            _say(str(error))
+            return 1
+        health.ready = True
+        _LOG.info("metering variants=%s window_s=%g", ",".join(config.variants), config.window_ns / 1e9)
+        await meter.run(stop)
+        health.ready = False
+    return 0
+
+
+class _Listening:
+    """An application on an address, while entered. Raises OSError that names the setting if it cannot be had."""
+
+    def __init__(self, app: web.Application, address: Address, setting: str) -> None:
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_DRAIN_S)
+        self._address, self._setting = address, setting
+
+    async def __aenter__(self) -> None:
+        await self._runner.setup()
+        host, port = self._address.host, self._address.port
+        try:
+            await web.TCPSite(self._runner, host, port).start()
+        except OSError as error:
+            await self._runner.cleanup()
+            msg = f"{self._setting}: cannot listen on {host}:{port}: {error.strerror}; is another meter running?"
+            raise OSError(error.errno, msg) from error
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._runner.cleanup()
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(" ".join(line.split()) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

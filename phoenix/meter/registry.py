@@ -1,0 +1,157 @@
+"""The series of one variant: every point identity that was ever seen, as small integers with columns of facts.
+
+Three kinds of ids. A *slot* is what the scanner hands out: a stream with its bounds, flags and own bytes. A *stream* is
+an exact OTLP identity. A *unit* is what counts as active series: one series of a Prometheus-type backend, or all series
+of one histogram or summary together, with their number as weight. Streams that translate to one series share a unit.
+
+Ids only grow, facts never change but for one case: when one histogram comes with different bounds, its unit is split,
+so that bounds both have count once. Measured: 1.2 KB a series with 8 attributes, scanner included
+(`benchmarks/meter_throughput.py`). Owned by one thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from phoenix.meter.columns import Column
+from phoenix.otlp.identity import (
+    MetricIdentity,
+    PointIdentity,
+    series_count,
+    series_family,
+    series_key,
+    series_labels,
+    stream_key,
+)
+
+Ids = npt.NDArray[np.int64]
+_MAX_SHAPES = 1 << 24
+
+
+@dataclass(frozen=True, slots=True)
+class NewSeries:
+    """A slot seen for the first time, with what Prometheus would call it. `fresh`: its unit is new too."""
+
+    slot: int
+    unit: int
+    fresh: bool
+    metric: MetricIdentity
+    family: str
+    labels: Mapping[str, str]
+    bounds: tuple[float, ...]
+    recorded: bool
+
+
+class Observer(Protocol):
+    """Who wants to know of new series while their labels are at hand."""
+
+    def enroll(self, series: NewSeries) -> None:
+        """Take note of a new slot. Called once a slot, in the order of slots."""
+        ...
+
+
+class Registry:
+    """Gives out ids; `intern` is what a Scanner needs."""
+
+    def __init__(self) -> None:
+        self.observers: list[Observer] = []
+        self.slot_stream = Column(np.int64)
+        self.slot_unit = Column(np.int64)
+        self.slot_samples = Column(np.int64)
+        self.slot_own_bytes = Column(np.int64)
+        self.slot_recorded = Column(np.bool_)
+        self.unit_weight = Column(np.int64)
+        self.unit_parent = Column(np.int64)
+        """the unit it is a part of, or -1"""
+        self.unit_inherits = Column(np.bool_)
+        """whether it was live whenever its parent was, before the split"""
+        self.owns_bytes = False
+        self._streams: dict[bytes, int] = {}
+        self._slots: dict[int, int] = {}
+        self._shapes: dict[tuple[tuple[float, ...], bool, int], int] = {}
+        self._units: dict[bytes, int] = {}
+        self._bounds: dict[int, tuple[float, ...]] = {}
+        self._parts: dict[int, dict[float, int]] = {}
+        self._more_units: dict[int, Ids] = {}
+        self._families: dict[bytes, str] = {}
+
+    @property
+    def streams(self) -> int:
+        """Number of stream ids given."""
+        return len(self._streams)
+
+    @property
+    def units(self) -> int:
+        """Number of unit ids given."""
+        return len(self.unit_weight)
+
+    def intern(self, point: PointIdentity) -> int:
+        """Slot of a point identity, the same for equal ones."""
+        stream = self._streams.setdefault(stream_key(point.metric, point.attributes), len(self._streams))
+        shape = self._shapes.setdefault((point.bounds, point.recorded, point.own_bytes), len(self._shapes))
+        key = stream * _MAX_SHAPES + shape
+        slot = self._slots.get(key)
+        if slot is None:
+            slot = self._slots[key] = self._new_slot(point, stream)
+        return slot
+
+    def _new_slot(self, point: PointIdentity, stream: int) -> int:
+        metric = point.metric
+        family = self._families.get(metric.key)
+        if family is None:
+            family = self._families[metric.key] = series_family(metric)
+        labels = series_labels(metric.resource, point.attributes)
+        count = series_count(metric.type, point.bounds)
+        key = series_key(family, metric.type, labels)
+        unit = self._units.get(key)
+        fresh = unit is None
+        if unit is None:
+            unit = self._units[key] = self._new_unit(count)
+            if point.bounds:
+                self._bounds[unit] = point.bounds
+        slot = self.slot_stream.append(stream)
+        self.slot_unit.append(unit)
+        self.slot_samples.append(count)
+        self.slot_own_bytes.append(point.own_bytes)
+        self.slot_recorded.append(point.recorded)
+        self.owns_bytes = self.owns_bytes or point.own_bytes > 0
+        if not fresh and (unit in self._parts or self._bounds.get(unit, ()) != point.bounds):
+            self._share(slot, unit, point.bounds)
+        series = NewSeries(slot, unit, fresh, metric, family, labels, point.bounds, point.recorded)
+        for observer in self.observers:
+            observer.enroll(series)
+        return slot
+
+    def _new_unit(self, weight: int, parent: int = -1, inherits: bool = False) -> int:
+        self.unit_parent.append(parent)
+        self.unit_inherits.append(inherits)
+        return self.unit_weight.append(weight)
+
+    def _share(self, slot: int, unit: int, bounds: tuple[float, ...]) -> None:
+        """One histogram with different bounds: from now on each bound is a unit of its own."""
+        if unit not in self._parts:
+            first = self._bounds.get(unit, ())
+            parts = self._parts[unit] = {bound: self._new_unit(1, unit, inherits=True) for bound in first}
+            self.unit_weight.all[unit] -= len(first)
+            own = np.array(list(parts.values()), np.int64)
+            for sibling in np.flatnonzero(self.slot_unit.all == unit).tolist():
+                if sibling != slot:
+                    self._more_units[sibling] = own
+        parts = self._parts[unit]
+        for bound in bounds:
+            if bound not in parts:
+                parts[bound] = self._new_unit(1, unit)
+        self._more_units[slot] = np.array([parts[bound] for bound in bounds], np.int64)
+
+    def units_of(self, slots: Ids) -> Ids:
+        """Units of distinct slots; may have repeats."""
+        units = self.slot_unit.all[slots]
+        if not self._more_units:
+            return units
+        more = [self._more_units[slot] for slot in slots.tolist() if slot in self._more_units]
+        return np.concatenate([units, *more])

@@ -1,0 +1,204 @@
+"""Accounting of one variant: payloads in, one OutputSample a window out.
+
+A point belongs to the window of its own time stamp. It is *late* when it arrives after its window's end plus grace, or
+after the window was closed; late points are in no window's figures, they are counted in the next sample to be reported.
+So are points so far in the future that too many windows would be open. Owned by one thread.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from phoenix.meter.config import Config
+from phoenix.meter.contributions import Contributions, Frozen
+from phoenix.meter.critical import Critical
+from phoenix.meter.registry import Ids, Registry
+from phoenix.meter.signals import Signals
+from phoenix.meter.window import Ledger, Window
+from phoenix.otlp.scan import Scan, Scanner
+from phoenix.samples.model import OutputSample
+
+_MAX_OPEN_WINDOWS = 64
+_MAX_OPEN_POINTS = 20_000_000
+_MAX_GAP = 5_000
+
+
+class Overloaded(Exception):
+    """Too much waits to be counted; nothing of the payload was taken. Try again later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What every sample of a process carries."""
+
+    run: int
+    host: str
+    instance: str
+
+
+@dataclass(slots=True)
+class Totals:
+    """Since the start."""
+
+    requests: int = 0
+    points: int = 0
+    bytes: int = 0
+    late_points: int = 0
+    malformed: int = 0
+    windows: int = 0
+    streams: int = 0
+    active_series: int = 0
+
+
+class Variant:
+    """Everything that is known of one variant.
+
+    Late points go by the arrival's clock and by what is closed; `now` is always an argument, in Unix nanoseconds.
+    """
+
+    def __init__(self, name: str, config: Config, stamp: Stamp) -> None:
+        self.name = name
+        self.totals = Totals()
+        self._stamp = stamp
+        self._length_ns, self._grace_ns = config.window_ns, config.grace_ns
+        self._registry = Registry()
+        self._scanner = Scanner(self._registry.intern)
+        self._ledger = Ledger(self._registry)
+        self._signals = Signals(config.signals, window_ns=config.window_ns)
+        self._critical = [Critical(one.name, one.match, self._registry) for one in config.critical]
+        self._contributions = Contributions()
+        self._registry.observers += [self._signals, *self._critical, self._contributions]
+        self._open: dict[int, Window] = {}
+        self._open_points = 0
+        self._closed: int | None = None
+        self._late_points = 0
+        self._late_lag_ns = 0
+
+    def accept(self, data: bytes, arrived_ns: int) -> int:
+        """Count one uncompressed payload; returns its number of points.
+
+        Raises:
+            MalformedPayload: it cannot be read; nothing of it is counted.
+            Overloaded: the open windows hold too many points.
+        """
+        if self._open_points > _MAX_OPEN_POINTS:
+            raise Overloaded(f"variant {self.name}: {self._open_points} points wait for their windows to close")
+        scan = self._scanner.scan(data)
+        slots, times = scan.slots_and_times()
+        self.totals.requests += 1
+        if len(slots):
+            self.totals.points += len(slots)
+            self._place(scan, slots, times, arrived_ns)
+        return len(slots)
+
+    def _place(self, scan: Scan, slots: Ids, times: Ids, arrived_ns: int) -> None:
+        size = scan.size_bytes - scan.own_bytes
+        if self._registry.owns_bytes:
+            size -= int(self._registry.slot_own_bytes.all[slots].sum())
+        self.totals.bytes += size
+        first = self._first_on_time(arrived_ns)
+        low, high = int(times.min()) // self._length_ns, int(times.max()) // self._length_ns
+        if low == high and low >= first and (window := self._window(low)) is not None:
+            self._add(window, slots, times, size, arrived_ns - int(times.min()))  # nearly every request
+            self._signals.take(scan, low * self._length_ns, (low + 1) * self._length_ns)
+            return
+        windows = times // self._length_ns
+        taken: list[int] = []
+        rest = np.ones(len(times), np.bool_) if low >= first else windows >= first
+        while rest.any() and (window := self._window(int(windows[rest].min()))) is not None:
+            chosen = rest & (windows == window.index)
+            rest &= ~chosen
+            part = times[chosen]
+            share = size * len(part) // len(times)
+            self._add(window, slots[chosen], part, share, arrived_ns - int(part.min()))
+            taken.append(window.index)
+        self._refuse(times, windows, taken, arrived_ns)
+        for index in taken:
+            self._signals.take(scan, index * self._length_ns, (index + 1) * self._length_ns)
+
+    def _add(self, window: Window, slots: Ids, times: Ids, size: int, lag_ns: int) -> None:
+        window.add(slots, times, size, lag_ns)
+        self._open_points += len(slots)
+
+    def _refuse(self, times: Ids, windows: Ids, taken: list[int], arrived_ns: int) -> None:
+        refused: npt.NDArray[np.bool_] = ~np.isin(windows, taken)
+        number = int(np.count_nonzero(refused))
+        if number:
+            self._late_points += number
+            self.totals.late_points += number
+            self._late_lag_ns = max(self._late_lag_ns, arrived_ns - int(times[refused].min()))
+
+    def _first_on_time(self, arrived_ns: int) -> int:
+        """Index of the oldest window that what arrives now may still belong to."""
+        first = -((self._grace_ns - arrived_ns) // self._length_ns) - 1
+        return first if self._closed is None else max(first, self._closed + 1)
+
+    def _window(self, index: int) -> Window | None:
+        window = self._open.get(index)
+        if window is None and len(self._open) < _MAX_OPEN_WINDOWS:
+            window = self._open[index] = Window(index)
+        return window
+
+    def close(self, now_ns: int | None = None) -> list[OutputSample]:
+        """Close all windows whose end plus grace is over, in order; all open ones if `now_ns` is None."""
+        due = [
+            index
+            for index in sorted(self._open)
+            if now_ns is None or (index + 1) * self._length_ns + self._grace_ns <= now_ns
+        ]
+        samples: list[OutputSample] = []
+        for index in due:
+            if self._closed is not None:
+                between = range(max(self._closed + 1, index - _MAX_GAP), index)
+                samples += [self._sample(Window(empty)) for empty in between]
+            samples.append(self._sample(self._open.pop(index)))
+        return samples
+
+    def _sample(self, window: Window) -> OutputSample:
+        start, end = window.index * self._length_ns, (window.index + 1) * self._length_ns
+        closed = self._ledger.close(window, self._length_ns)
+        self._closed = window.index
+        self._open_points -= window.points
+        answers = self._signals.answer(start, end)
+        lag_ns, self._late_lag_ns = max(window.max_lag_ns, self._late_lag_ns), 0
+        late, self._late_points = self._late_points, 0
+        streams, series = self._by_window(self._ledger.streams()), self._by_window(self._ledger.active_series())
+        self._note(streams, series)
+        return OutputSample(
+            run=self._stamp.run,
+            host=self._stamp.host,
+            instance=self._stamp.instance,
+            variant=self.name,
+            window_start=start,
+            window_end=end,
+            points=closed.points,
+            samples=closed.samples,
+            bytes=window.bytes,
+            requests=window.requests,
+            duplicates=closed.duplicates,
+            late_points=late,
+            max_lag_s=lag_ns / 1e9,
+            streams=closed.streams,
+            active_series=closed.active_series,
+            streams_by_last_window=streams,
+            active_series_by_last_window=series,
+            signals=answers.values,
+            signal_problems=answers.problems,
+            critical={critical.name: critical.live(closed.recorded_units) for critical in self._critical},
+        )
+
+    def _by_window(self, counts: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        return [(index * self._length_ns, number) for index, number in counts]
+
+    def _note(self, streams: list[tuple[int, int]], series: list[tuple[int, int]]) -> None:
+        self.totals.windows += 1
+        self.totals.streams = sum(number for _, number in streams)
+        self.totals.active_series = sum(number for _, number in series)
+
+    def freeze_contributions(self) -> list[Frozen]:
+        """What `contributions.rank` needs, of the series in closed windows."""
+        registry = self._registry
+        return self._contributions.freeze(self._ledger.seen_units(), registry.unit_weight.all, registry.unit_parent.all)
