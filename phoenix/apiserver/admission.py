@@ -44,7 +44,9 @@ def admit(kind: type[Resource], wire: dict[str, Any], mode: FieldValidation) -> 
         Invalid: the object breaks rules; one cause a field.
     """
     warnings: list[str] = []
-    if mode is not FieldValidation.IGNORE:
+    pruned = prune(kind, wire)
+    # Most objects have no unknown fields, and comparing is cheaper than looking for their paths.
+    if mode is not FieldValidation.IGNORE and pruned != wire:
         warnings = [f'unknown field "{path}"' for path in unknown_fields(kind, wire)]
         if warnings and mode is FieldValidation.STRICT:
             info = kind.info
@@ -53,7 +55,7 @@ def admit(kind: type[Resource], wire: dict[str, Any], mode: FieldValidation) -> 
                 + ", ".join(warnings)
             )
             raise BadRequest(msg)
-    admitted = apply_defaults(kind, prune(kind, wire))
+    admitted = apply_defaults(kind, pruned)
     if causes := validate(kind, admitted):
         metadata = admitted.get("metadata")
         raise invalid(kind, str(metadata.get("name") or "") if isinstance(metadata, dict) else "", causes)

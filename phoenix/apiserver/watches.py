@@ -25,6 +25,8 @@ from phoenix.apiserver.target import Target
 from phoenix.store.interface import Compacted, Store
 
 _SLICE = 256  # lines sent between two looks at whether the client keeps up
+_HEARTBEAT_S = 30.0  # a WebSocket client that does not answer a ping within half of it is gone
+_CLOSE_S = 1.0  # time a WebSocket client has to answer our close
 _HTTP_1_1 = (1, 1)
 
 
@@ -186,7 +188,7 @@ class Watches:
 
 async def _open(request: web.BaseRequest, *, upgrade: bool) -> tuple[web.StreamResponse, _Connection]:
     if upgrade:
-        socket = web.WebSocketResponse(compress=False, heartbeat=30.0)
+        socket = web.WebSocketResponse(compress=False, heartbeat=_HEARTBEAT_S, timeout=_CLOSE_S)
         if not socket.can_prepare(request):
             raise BadRequest("the WebSocket handshake is not complete: see RFC 6455")
         await socket.prepare(request)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,15 +40,18 @@ class Http:
         self, method: str, path: str, body: Any = None, *, content_type: str = "application/json", **headers: str
     ) -> Answer:
         data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        sent_data = io.BytesIO(data) if data is not None else None
         sent = {"Authorization": f"Bearer {self.server.token}", **{k.replace("_", "-"): v for k, v in headers.items()}}
         if data is not None:
             sent["Content-Type"] = content_type
         async with (
             asyncio.timeout(DEADLINE_S),
-            self.session.request(method, self.server.url + path, data=data, headers=sent, ssl=self.tls or True) as got,
+            self.session.request(
+                method, self.server.url + path, data=sent_data, headers=sent, ssl=self.tls or True
+            ) as got,
         ):
             text = await got.text()
-            is_json = "json" in got.headers.get("Content-Type", "")
+            is_json = "json" in got.headers.get("Content-Type", "") and method != "HEAD"
             return Answer(got.status, got.headers, json.loads(text) if is_json else text)
 
     async def watch(self, path: str) -> Watch:
@@ -94,6 +98,13 @@ def experiment(name: str = "", **metadata: Any) -> dict[str, Any]:
             "timing": {"duration": "12s"},
         },
     }
+
+
+async def eventually(holds: Callable[[], bool], deadline_s: float = DEADLINE_S) -> None:
+    """Wait until something holds. Raises TimeoutError."""
+    async with asyncio.timeout(deadline_s):
+        while not holds():  # noqa: ASYNC110  # what is waited for is another program's state
+            await asyncio.sleep(0.01)
 
 
 @pytest.fixture
