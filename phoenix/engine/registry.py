@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from phoenix.engine.component import ExporterFactory, ExtensionFactory, ProcessorFactory, ReceiverFactory
-from phoenix.engine.exporters import otlphttp
+from phoenix.engine.exporters import otlphttp, phoenix_tee
 from phoenix.engine.extensions import health_check
 from phoenix.engine.processors import attributes, batch, filter, groupbyattrs, resource, transform
-from phoenix.engine.receivers import otlp
+from phoenix.engine.receivers import hostmetrics, otlp
 
-_RECEIVERS = (otlp.FACTORY,)
+_RECEIVERS = (hostmetrics.FACTORY, otlp.FACTORY)
 _PROCESSORS = (
     attributes.FACTORY,
     batch.FACTORY,
@@ -17,7 +17,7 @@ _PROCESSORS = (
     resource.FACTORY,
     transform.FACTORY,
 )
-_EXPORTERS = (otlphttp.FACTORY,)
+_EXPORTERS = (otlphttp.FACTORY, phoenix_tee.FACTORY)
 _EXTENSIONS = (health_check.FACTORY,)
 
 RECEIVERS: dict[str, ReceiverFactory] = {name: factory for factory in _RECEIVERS for name in factory.types}

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from phoenix.engine.component import ExporterFactory, ExtensionFactory, Factory, ProcessorFactory, ReceiverFactory
 from phoenix.engine.config.expand import Expander
 from phoenix.engine.config.ids import ComponentId
-from phoenix.engine.config.section import OTELCOL, Section
+from phoenix.engine.config.section import OTELCOL, OTELCOL_IF, Section
 from phoenix.engine.config.service import TelemetryConfig, parse_telemetry
 from phoenix.engine.config.values import Value
 from phoenix.engine.errors import Finding
@@ -96,7 +96,7 @@ def _components(root: Section, key: str, table: Mapping[str, F]) -> dict[Compone
             continue
         factory = table.get(component.type)
         if factory is None:
-            section.fault(name, _unknown(key[:-1], component, table), OTELCOL)
+            section.fault(name, _unknown(key[:-1], component, table), OTELCOL_IF)
             continue
         body = section.section(name)
         defined[component] = Defined(component, body.path, factory, factory.parse(body))

@@ -15,6 +15,7 @@ from phoenix.engine.errors import Finding
 
 T = TypeVar("T")
 OTELCOL = "a real collector could run it: set engine: Otelcol"
+OTELCOL_IF = "a real collector that has it could run it: set engine: Otelcol"
 
 
 def kind_of(value: Value) -> str:

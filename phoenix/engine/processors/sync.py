@@ -18,7 +18,7 @@ _INLINE_POINTS = 200
 class ComputingProcessor:
     """Runs `work` on each request and hands the result on; None: nothing is left to hand on.
 
-    `work` may raise ConsumeError; then nothing is handed on and the sender hears of it. It runs in one thread at a time.
+    `work` may raise ConsumeError; then nothing is handed on and the sender hears of it. It never runs twice at once.
     """
 
     mutates = True

@@ -1,0 +1,51 @@
+"""`include` and `exclude` by name, as the process scraper has them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from phoenix.engine.config.section import Section
+from phoenix.engine.ottl.errors import OttlSyntaxError
+from phoenix.engine.ottl.patterns import Pattern
+
+
+@dataclass(frozen=True, slots=True)
+class NameFilter:
+    """Names that are included (None: all) and not excluded."""
+
+    include: Callable[[str], bool] | None
+    exclude: Callable[[str], bool] | None
+
+    def wants(self, name: str) -> bool:
+        """Whether the name passes."""
+        if self.include is not None and not self.include(name):
+            return False
+        return self.exclude is None or not self.exclude(name)
+
+
+def parse_names(section: Section) -> NameFilter:
+    """Read both sides; `match_type` must be written, as in the collector."""
+    return NameFilter(_side(section, "include"), _side(section, "exclude"))
+
+
+def _side(parent: Section, key: str) -> Callable[[str], bool] | None:
+    section = parent.section(key)
+    if not parent.has(key):
+        return None
+    kind = section.string("match_type")
+    if kind not in {"strict", "regexp"}:
+        section.fault("match_type", f"unrecognized match_type: {kind!r}, valid types are: [regexp strict]")
+    names = section.strings("names")
+    section.raw("regexp")
+    section.close()
+    if kind != "regexp":
+        known = frozenset(names)
+        return lambda name: name in known
+    patterns: list[Pattern] = []
+    for index, name in enumerate(names):
+        try:
+            patterns.append(Pattern(name))
+        except OttlSyntaxError as error:
+            section.fault(f"names[{index}]", str(error))
+    return lambda name: any(pattern.found_in(name) for pattern in patterns)
