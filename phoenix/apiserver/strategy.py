@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from phoenix.api.core import Event, Namespace
-from phoenix.api.experiment import Experiment, ExperimentPhase
+from phoenix.api.experiment import Experiment
 from phoenix.api.pipeline import PipelineRevision
 from phoenix.apimachinery.errors import Cause
 from phoenix.apimachinery.meta import Resource
@@ -69,10 +69,9 @@ def _experiment_update(old: Wire, new: Wire) -> list[Cause]:
 
 
 def experiment_started(wire: Wire) -> bool:
-    """Whether something was started for the current run: it left Pending and has a start time."""
-    status = wire.get("status") or {}
-    phase = status.get("phase", ExperimentPhase.PENDING)
-    return bool(status.get("run", 0) >= 1 and phase != ExperimentPhase.PENDING and status.get("startedAt"))
+    """Whether a run was begun: the controller counts `status.run` up as it resolves and pins everything."""
+    run = (wire.get("status") or {}).get("run", 0)
+    return isinstance(run, int) and run >= 1
 
 
 def _revision_update(old: Wire, new: Wire) -> list[Cause]:

@@ -242,9 +242,13 @@ async def test_delete_answers_a_status_and_a_collection_goes_by_selector(http: H
     assert [item["metadata"]["name"] for item in (await http("GET", EXPERIMENTS)).body["items"]] == ["b"]
 
 
-async def test_an_experiment_keeps_its_spec_once_something_was_started(http: Http) -> None:
+async def test_an_experiment_keeps_its_spec_once_a_run_was_begun(http: Http) -> None:
     await made(http)
-    started = {"status": {"run": 1, "phase": "Running", "startedAt": "2026-01-01T00:00:00Z"}}
+    refused = {"status": {"run": 0, "phase": "Pending"}}
+    assert (await http("PATCH", f"{EXPERIMENTS}/a/status", refused, content_type=MERGE)).code == 200
+    mended = await http("PATCH", f"{EXPERIMENTS}/a", {"spec": {"timing": {"duration": "20s"}}}, content_type=MERGE)
+    assert mended.code == 200
+    started = {"status": {"run": 1, "phase": "Deploying"}}
     assert (await http("PATCH", f"{EXPERIMENTS}/a/status", started, content_type=MERGE)).code == 200
     moved = await http(
         "PATCH", f"{EXPERIMENTS}/a", {"spec": {"timing": {"duration": "30s"}, "engine": "Embedded"}}, content_type=MERGE
