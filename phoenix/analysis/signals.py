@@ -50,10 +50,11 @@ class SignalComparison:
     def add(self, baseline: OutputSample, candidate: OutputSample) -> None:
         """Take in one window of one host."""
         name = self.signal.name
-        if problem := candidate.signal_problems.get(name):
-            self.problems.add(problem)
-        if problem := baseline.signal_problems.get(name):
-            self.baseline_problems.add(problem)
+        theirs, ours = baseline.signal_problems.get(name, ""), candidate.signal_problems.get(name, "")
+        if theirs:
+            self.baseline_problems.add(theirs)
+        if ours and ours != theirs:  # what troubles both is the query's fault, such as a range without two points yet
+            self.problems.add(ours)
         base, cand = baseline.signals.get(name, {}), candidate.signals.get(name, {})
         self.values += len(base)
         if base == cand:

@@ -98,9 +98,13 @@ def test_the_reason_names_the_label_that_is_gone() -> None:
     def lose_all(sample: OutputSample) -> None:
         sample.signals, sample.signal_problems = {}, {"requests": gone}
 
-    outcome = analyze(Run().change(lose_all, OutputSample, "cand").input())
+    run = Run().change(lose_all, OutputSample, "cand")
+    for name in ("base", "cand"):  # both wait for a second point: no fault of the candidate's
+        run.change(lambda sample: sample.signal_problems.update(requests="no two points yet"), OutputSample, name, 0)
+    outcome = analyze(run.input())
     assert outcome.verdict is Verdict.REJECT
     assert gone in outcome.reason
+    assert "no two points" not in outcome.reason
     assert candidate(outcome).signals[0].reason.startswith(gone)
     assert candidate(outcome).signals[0].missing[-1] == "… and 80 more"
     assert candidate(outcome).signals[0].max_relative_error is None
