@@ -38,6 +38,7 @@ from phoenix.apiserver.responses import error_response
 from phoenix.apiserver.sampling import SampleEndpoint, SampleStorage
 from phoenix.apiserver.target import Target, no_route, parse_target, split_path
 from phoenix.apiserver.watches import Watches
+from phoenix.samples.errors import SamplesOverloaded, SamplesUnavailable
 from phoenix.store.errors import StoreClosed, TooManyWrites, WriteFailed
 from phoenix.store.interface import Store
 
@@ -63,6 +64,7 @@ class ApiApp:
     def __init__(
         self,
         *,
+        registry: Registry,
         resources: Resources,
         fanout: Fanout,
         lifecycle: NamespaceLifecycle,
@@ -70,6 +72,7 @@ class ApiApp:
         authenticator: Authenticator,
         request_log: bool,
     ) -> None:
+        self.registry = registry
         self.fanout = fanout
         self.lifecycle = lifecycle
         self.health = Health()
@@ -99,7 +102,7 @@ class ApiApp:
             response = error_response(error)
         except web.HTTPException as error:
             response = error_response(_from_http(error))
-        except (StoreClosed, TooManyWrites, WriteFailed) as error:
+        except (StoreClosed, TooManyWrites, WriteFailed, SamplesOverloaded, SamplesUnavailable) as error:
             response = error_response(_from_store(error))
         except Exception:
             _LOGGER.exception("request failed method=%s path=%s", request.method, request.rel_url.raw_path)
@@ -156,7 +159,7 @@ def _from_http(error: web.HTTPException) -> ApiError:
 
 
 def _from_store(error: Exception) -> ApiError:
-    if isinstance(error, TooManyWrites):
+    if isinstance(error, TooManyWrites | SamplesOverloaded):
         return TooManyRequests(str(error), retry_after_s=1)
     return ServiceUnavailable(str(error), retry_after_s=1)
 
@@ -178,18 +181,20 @@ def create_app(
     `.health.ready`; `phoenix.apiserver.server.ApiServer` does all of that.
     """
 
-    async def removed(target: Target) -> None:
+    async def before_removal(target: Target) -> None:
+        # First the samples: were the server killed in between, a later experiment of that name must not inherit them.
         if target.kind is Experiment:
             await samples.delete_experiment(target.namespace, target.name)
 
-    registry = Registry(store, now=now, on_removed=removed)
+    registry = Registry(store, now=now, before_removal=before_removal)
     fanout = Fanout(store, now=now, buffer_limit_bytes=watch_buffer_bytes, bookmark_interval_s=bookmark_interval_s)
     lifecycle = NamespaceLifecycle(store, registry)
     fanout.listeners.append(lifecycle.notice)
     lister = Lister(store, now)
     watches = Watches(store, fanout, lister, now=now, timeout_s=watch_timeout_s)
-    resources = Resources(registry, lister, watches, SampleEndpoint(samples))
+    resources = Resources(registry, lister, watches, SampleEndpoint(samples, registry))
     return ApiApp(
+        registry=registry,
         resources=resources,
         fanout=fanout,
         lifecycle=lifecycle,

@@ -27,8 +27,13 @@ def decode_json(body: bytes) -> Any:
     except orjson.JSONDecodeError as error:
         msg = f"the body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
         raise BadRequest(msg) from error
-    if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
-        msg = f"the body is nested more than {MAX_DEPTH} levels deep"
+    return check_depth(value) if body.count(b"{") + body.count(b"[") > MAX_DEPTH else value
+
+
+def check_depth(value: Any) -> Any:
+    """The value, unless it is nested more than MAX_DEPTH levels deep. Raises BadRequest."""
+    if _depth(value) > MAX_DEPTH:
+        msg = f"the object is nested more than {MAX_DEPTH} levels deep"
         raise BadRequest(msg)
     return value
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+import orjson
+
 from phoenix.apimachinery.errors import BadRequest, Invalid
 
 MAX_OPERATIONS = 10_000  # as upstream: a patch is a request, not a programme
+MAX_COPY_BYTES = 1 << 20
+_MAX_COPIES = 16
 _MEMBERS = {
     "add": ("value",),
     "replace": ("value",),
@@ -43,6 +47,10 @@ def json_patch(target: Any, patch: Any) -> Any:
         raise BadRequest(msg)
     if len(patch) > MAX_OPERATIONS:
         msg = f"the patch has {len(patch)} operations, the limit is {MAX_OPERATIONS}"
+        raise BadRequest(msg)
+    copies = sum(isinstance(operation, dict) and operation.get("op") == "copy" for operation in patch)
+    if copies > _MAX_COPIES:
+        msg = f"the patch has {copies} copy operations, the limit is {_MAX_COPIES}"
         raise BadRequest(msg)
     document = copy.deepcopy(target)
     for number, operation in enumerate(patch):
@@ -97,7 +105,19 @@ def _apply(document: Any, operation: dict[str, Any]) -> Any:
             value = _look_up(document, source)
             return _add(_remove(document, source), path, value)
         case _:
-            return _add(document, path, copy.deepcopy(_look_up(document, _tokens(operation["from"]))))
+            return _add(document, path, _copied(_look_up(document, _tokens(operation["from"]))))
+
+
+def _copied(value: Any) -> Any:
+    """A copy by way of JSON, which bounds its depth. Repeated copies double: hence the limit on what one may be."""
+    try:
+        encoded = orjson.dumps(value)
+    except TypeError as error:
+        raise _CannotApply("the value is nested too deeply") from error
+    if len(encoded) > MAX_COPY_BYTES:
+        msg = f"the value is larger than {MAX_COPY_BYTES} bytes"
+        raise _CannotApply(msg)
+    return orjson.loads(encoded)
 
 
 def _tokens(pointer: str) -> list[str]:

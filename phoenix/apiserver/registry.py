@@ -58,7 +58,7 @@ class Registry:
 
     Args:
         now: the time for creation and deletion stamps.
-        on_removed: awaited after an object left the store.
+        before_removal: awaited before an object leaves the store; again when the removal did not happen.
     """
 
     def __init__(
@@ -66,11 +66,11 @@ class Registry:
         store: Store,
         *,
         now: Callable[[], datetime],
-        on_removed: Callable[[Target], Awaitable[None]],
+        before_removal: Callable[[Target], Awaitable[None]],
     ) -> None:
         self._store = store
         self.now = now
-        self._on_removed = on_removed
+        self._before_removal = before_removal
         self._gate = NamespaceGate(store)
 
     def live(self, target: Target) -> Record:
@@ -202,6 +202,8 @@ class Registry:
     async def _replace(self, target: Target, wire: Wire, live: Record, *, remove: bool) -> Record | None:
         """Write over or remove the live record; None: another writer was first."""
         verb = self._store.delete if remove else self._store.update
+        if remove:
+            await self._before_removal(target)
         try:
             record = await verb(
                 target.key,
@@ -210,8 +212,6 @@ class Registry:
             )
         except (RevisionConflict, KeyNotFound):
             return None
-        if remove:
-            await self._on_removed(target)
         return record
 
     def _changed(self, target: Target, old: Wire, new: Any, *, patch: bool) -> Wire:

@@ -10,7 +10,7 @@ import orjson
 from aiohttp import web
 
 from phoenix.apimachinery.errors import ApiError, BadRequest, MethodNotAllowed, UnsupportedMediaType
-from phoenix.apiserver.codec import decode_json, decode_object
+from phoenix.apiserver.codec import check_depth, decode_json, decode_object
 from phoenix.apiserver.events import Form, shaped
 from phoenix.apiserver.lists import Lister
 from phoenix.apiserver.negotiate import negotiate
@@ -20,6 +20,7 @@ from phoenix.apiserver.registry import Change, Registry, Written
 from phoenix.apiserver.responses import deleted_status, json_response, object_response
 from phoenix.apiserver.sampling import SampleEndpoint
 from phoenix.apiserver.selection import parse_selection
+from phoenix.apiserver.strategic import strategic_merge
 from phoenix.apiserver.strategy import strategy_of
 from phoenix.apiserver.table import IncludeObject, render_table
 from phoenix.apiserver.target import Target
@@ -172,13 +173,16 @@ def _unsupported(given: str, accepted: list[str]) -> UnsupportedMediaType:
 def _change(content_type: str, patch: Any, target: Target) -> Change:
     """What a patch does to the live object. Raises BadRequest, UnsupportedMediaType."""
     if content_type == _JSON_PATCH:
-        return lambda live: json_patch(live, patch)
-    strategic = content_type == _STRATEGIC and strategy_of(target.kind).strategic_merge
-    if content_type == _MERGE or strategic:
-        if not isinstance(patch, dict):
-            raise BadRequest("a merge patch is a JSON object")
-        return lambda live: merge_patch(live, patch)
-    raise _unsupported(content_type, [_JSON_PATCH, _MERGE])
+        return lambda live: check_depth(json_patch(live, patch))
+    merges = {_MERGE: merge_patch}
+    if strategy_of(target.kind).strategic_merge:
+        merges[_STRATEGIC] = strategic_merge
+    merge = merges.get(content_type)
+    if merge is None:
+        raise _unsupported(content_type, [_JSON_PATCH, *merges])
+    if not isinstance(patch, dict):
+        raise BadRequest("a merge patch is a JSON object")
+    return lambda live: merge(live, patch)
 
 
 async def _delete_body(request: web.BaseRequest) -> dict[str, Any] | None:

@@ -9,13 +9,13 @@ import orjson
 from aiohttp import web
 from pydantic import ValidationError
 
-from phoenix.apimachinery.errors import BadRequest, Cause, Invalid, ServiceUnavailable, TooManyRequests
+from phoenix.apimachinery.errors import BadRequest, Cause, Invalid
 from phoenix.apiserver.codec import decode_object
 from phoenix.apiserver.options import read_query
+from phoenix.apiserver.registry import Registry
 from phoenix.apiserver.responses import json_response, object_response
 from phoenix.apiserver.target import Target
 from phoenix.samples.database import AnySample
-from phoenix.samples.errors import SamplesOverloaded, SamplesUnavailable
 from phoenix.samples.model import SAMPLES, SampleBatch, SampleKind
 
 _CAUSES_SHOWN = 20
@@ -40,28 +40,26 @@ class SampleStorage(Protocol):
 
 
 class SampleEndpoint:
-    """POST takes a SampleBatch (202), GET gives one back by run, kind and since."""
+    """POST takes a SampleBatch (202), GET gives one back by run, kind and since; only while the experiment is there."""
 
-    def __init__(self, storage: SampleStorage) -> None:
+    def __init__(self, storage: SampleStorage, registry: Registry) -> None:
         self._storage = storage
+        self._registry = registry
 
     async def add(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
-        """Take a batch. Raises BadRequest, Invalid."""
+        """Take a batch. Raises NotFound, BadRequest, Invalid."""
+        self._registry.live(target)
         wire = decode_object(await request.read())
         try:
             batch = SampleBatch.model_validate(wire)
         except ValidationError as error:
             raise _invalid(error) from error
-        try:
-            await self._storage.add(target.namespace, target.name, batch.samples)
-        except SamplesOverloaded as error:
-            raise TooManyRequests(str(error), retry_after_s=1) from error
-        except SamplesUnavailable as error:
-            raise ServiceUnavailable(str(error), retry_after_s=1) from error
+        await self._storage.add(target.namespace, target.name, batch.samples)
         return object_response({"accepted": len(batch.samples)}, status=202)
 
     async def list(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
-        """Give samples back. Raises BadRequest."""
+        """Give samples back. Raises NotFound, BadRequest."""
+        self._registry.live(target)
         query = read_query(request.rel_url.raw_query_string)
         run, since, kind = _integer(query, "run"), _integer(query, "since"), query.get("kind", "")
         if kind and kind not in set(SampleKind):
@@ -69,10 +67,7 @@ class SampleEndpoint:
         if run is None:
             raise BadRequest("say which run: ?run=1")
         wanted = SampleKind(kind) if kind else None
-        try:
-            samples = await self._storage.list(target.namespace, target.name, run, wanted, since or 0)
-        except SamplesUnavailable as error:
-            raise ServiceUnavailable(str(error), retry_after_s=1) from error
+        samples = await self._storage.list(target.namespace, target.name, run, wanted, since or 0)
         dumped = SAMPLES.dump_python(list(samples), mode="json", by_alias=True, exclude_none=True)
         return json_response(orjson.dumps({"samples": dumped}))
 

@@ -87,4 +87,7 @@ async def test_samples_are_kept_by_run_and_go_with_their_experiment(http: Http) 
     assert (await http("GET", path)).code == 400
     assert (await http("POST", path, {"samples": [{"kind": "Process"}]})).code == 422
     await http("DELETE", f"{EXPERIMENTS}/a")
+    assert (await http("GET", f"{path}?run=1")).code == 404
+    assert (await http("POST", path, {"samples": samples})).code == 404
+    await http("POST", EXPERIMENTS, experiment("a"))
     assert (await http("GET", f"{path}?run=1")).body == {"samples": []}

@@ -179,6 +179,17 @@ async def test_every_error_is_a_status(
         assert (answer.body["kind"], answer.body["reason"], answer.body["code"]) == ("Status", reason, code)
 
 
+async def test_a_patch_cannot_build_what_a_body_may_not_hold(http: Http) -> None:
+    await http("POST", EXPERIMENTS, experiment("a"))
+    path = "/spec/source/x"
+    deep = [{"op": "add", "path": path + "/x" * number, "value": {}} for number in range(900)]
+    wide = [{"op": "add", "path": "/spec/pad", "value": "x" * 500_000}]
+    wide += [{"op": "copy", "from": "/spec", "path": f"/spec/copy{number}"} for number in range(12)]
+    for patch, code in ((deep, 400), (wide, 422)):
+        answer = await http("PATCH", f"{EXPERIMENTS}/a", patch, content_type="application/json-patch+json")
+        assert answer.code == code, answer.body
+
+
 async def test_bad_json_says_where(http: Http) -> None:
     answer = await http("POST", EXPERIMENTS, b'{"a": 1,\n "b": nope}')
     assert "line 2, column 7" in answer.body["message"]
