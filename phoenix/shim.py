@@ -77,7 +77,7 @@ def main(argv: list[str]) -> int:
         os.close(options.ready_fd)
     server.run()
     (state.shim / "identity.json").unlink(missing_ok=True)
-    os.close(lock)
+    shimwire.unlock(lock)
     return 0
 
 

@@ -60,7 +60,7 @@ class Agent:
         self._tools: Tools | None = None
         self._outbox = Outbox(client, clock)
         self.ready = asyncio.Event()
-        """Set once the host's objects are known and every wanted one has its worker."""
+        """Set once the host is registered, its objects are known, and every wanted one has its worker."""
 
     @property
     def shim_pid(self) -> int | None:
@@ -118,6 +118,7 @@ class Agent:
                 for informer in informers:
                     await informer.wait_synced()
                 await self._end_unwanted()
+                await host.registered.wait()
                 self.ready.set()
         finally:
             with contextlib.suppress(ApiError, TimeoutError):

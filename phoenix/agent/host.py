@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import uuid
 from collections.abc import Callable
@@ -54,13 +55,14 @@ def labels(config: AgentConfig) -> dict[str, str]:
 
 
 class HostReporter:
-    """Registers the host and says that it lives. `processes`: how many run now."""
+    """Registers the host and says that it lives. `processes`: how many run now. `registered`: set by the first beat."""
 
     def __init__(
         self, client: Client, config: AgentConfig, self_: HostSelf, clock: Clock, processes: Callable[[], int]
     ) -> None:
         self._client, self._config, self._self, self._clock = client, config, self_, clock
         self._processes = processes
+        self.registered = asyncio.Event()
 
     async def run(self) -> None:
         """Register, then heartbeat until cancelled; a server that is away is waited for.
@@ -83,6 +85,7 @@ class HostReporter:
                 await self._clock.sleep(backoff.next_s())
                 continue
             backoff.reset()
+            self.registered.set()
             await self._clock.sleep(self._config.heartbeat_s)
 
     async def say_stopped(self) -> None:

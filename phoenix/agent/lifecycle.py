@@ -77,6 +77,7 @@ class Desired:
         config_hash: of the configuration asked for.
         invalid: why that configuration cannot run; empty: it may.
         overlap: old and new may run at once (all receivers on agent-allocated ports and pushed to).
+        config_code: exit code that means the configuration is wrong; None: the program has none (a Go panic is 2 too).
         roll_back: a configuration that fails gives way to the one before (collectors).
     """
 
@@ -87,6 +88,7 @@ class Desired:
     deadline_s: float = 60.0
     overlap: bool = False
     roll_back: bool = False
+    config_code: int | None = CONFIG_INVALID_CODE
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +240,7 @@ def _switching(state: State, active: Seen, beside: Seen, desired: Desired, now: 
         promoted = replace(_now_running(state, now), effective=state.target, rejected=Rejected(), failures=0)
         return promoted, (Action.PROMOTE,)
     if beside.exit is not None or beside.refused:
-        reason = "ConfigInvalid" if beside.exit and beside.exit.code == CONFIG_INVALID_CODE else "StartFailed"
+        reason = "ConfigInvalid" if _says_invalid(beside, desired) else "StartFailed"
         return _keep_old(_reject(state, reason, _how(beside), now), active, now)
     if now - state.since >= desired.deadline_s:
         message = _late(desired, beside.last_words)
@@ -273,7 +275,7 @@ def _ended(state: State, seen: Seen, desired: Desired, now: float) -> Step:
     message = _how(seen)
     if code == 0 and desired.policy is not RestartPolicy.ALWAYS:
         return replace(state, phase=Phase.SUCCEEDED, since=now, reason="Completed", message=message), ()
-    if code == CONFIG_INVALID_CODE:
+    if code is not None and code == desired.config_code:
         # The same file would be refused again: wait for another one.
         rejected = Rejected(state.effective, "ConfigInvalid", message, now)
         failed = replace(state, phase=Phase.FAILED, since=now, reason="ConfigInvalid", message=message)
@@ -291,6 +293,10 @@ def _ended(state: State, seen: Seen, desired: Desired, now: float) -> Step:
         message=f"{message}; bad ends in a row: {failures}; next start in {delay_s:g}s",
     )  # fmt: skip
     return waiting, ()
+
+
+def _says_invalid(seen: Seen, desired: Desired) -> bool:
+    return seen.exit is not None and seen.exit.code is not None and seen.exit.code == desired.config_code
 
 
 def _how(seen: Seen) -> str:

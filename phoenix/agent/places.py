@@ -104,17 +104,17 @@ class Places:
         await self._workloads.stop(workload, grace_s)
         self._refused.pop(workload, None)
 
-    def promote(self) -> str:
-        """Make beside the active place, durably; returns the workload that was active."""
-        old = self.record.active
+    def promote(self) -> None:
+        """Make beside the active place, durably."""
         self.record.swap()
         self.record.save(self.folder)
-        return old
 
     def forget(self, workload: str) -> None:
         """The place is empty and its ports are free for others."""
         slot = workload.removeprefix(self.record.uid)
-        self._ports.release(self.record.ports.pop(slot, {}).values())
+        released = self.record.ports.pop(slot, {})
+        self._ports.release(released.values())
+        self._ports.keep(port for place in self.record.ports.values() for port in place.values())
         self._workloads.ended.pop(workload, None)
         self._refused.pop(workload, None)
 

@@ -48,7 +48,7 @@ class ShimClient:
         """Connect and say hello.
 
         Raises:
-            ShimRefused: the shim has another agent or another version.
+            ShimRefused: the shim is of another version.
             ShimError: no shim listens, or it does not answer within 5 s.
         """
         try:

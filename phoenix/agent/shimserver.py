@@ -187,6 +187,8 @@ class ShimServer:
     # --- connections
 
     def _accept(self) -> None:
+        if self._listener.fileno() < 0:
+            return  # closed by what was served before in the same round
         sock, _ = self._listener.accept()
         sock.setblocking(False)
         connection = _Connection(self._next_connection, sock)
@@ -256,8 +258,9 @@ class ShimServer:
             raise ShimRefused(msg)
         other = next((c for c in self._connections.values() if c.greeted and c is not connection), None)
         if other is not None:
-            msg = f"agent {other.peer} is connected to this shim already"
-            raise ShimRefused(msg)
+            # The newcomer has the agents' lock, so the other is gone; a child it forked may hold its end open.
+            log("WARN", "a new agent takes over", old=other.peer, new=request.get("peer", ""))
+            self._close(other)
         connection.greeted, connection.peer = True, str(request.get("peer", ""))
         self._alone_since = None
         self._answer(

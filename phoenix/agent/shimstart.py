@@ -34,7 +34,7 @@ async def obtain(state: StateFolder, options: ShimOptions, on_exit: ExitListener
     """A connection to this state folder's shim, starting one where needed.
 
     Raises:
-        ShimRefused: the running shim has another agent.
+        ShimRefused: the running shim is of another version.
         ShimError: it cannot be started; the message has its last words.
     """
     try:

@@ -77,7 +77,26 @@ def lock(path: Path) -> int | None:
         return None
     os.ftruncate(fd, 0)
     os.write(fd, str(os.getpid()).encode())
+    _held.add(fd)
     return fd
+
+
+def unlock(fd: int) -> None:
+    """Give a lock back."""
+    _held.discard(fd)
+    os.close(fd)
+
+
+_held: set[int] = set()
+
+
+def _drop_in_child() -> None:
+    """NB: flock belongs to the open file, which a forked child shares: it would hold the lock after we are killed."""
+    for fd in list(_held):
+        unlock(fd)
+
+
+os.register_at_fork(after_in_child=_drop_in_child)
 
 
 def lock_holder(path: Path) -> str:

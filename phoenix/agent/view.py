@@ -54,7 +54,8 @@ def status_of(old: S, view: View, now: datetime) -> S:
     state = view.state
     serving = view.pid is not None and state.phase in (Phase.RUNNING, Phase.SWITCHING)
     status.observed_generation = view.generation
-    status.phase = _PHASES[state.phase]
+    replacing = state.phase is Phase.SWITCHING and view.pid is None
+    status.phase = ProcessPhase.STARTING if replacing else _PHASES[state.phase]
     status.pid, status.started_at = view.pid, view.started_at
     status.address, status.ports = view.address, dict(view.ports)
     status.restarts, status.gap = state.restarts, state.gap
@@ -92,6 +93,9 @@ def _attempted(old: ConfigAttempt | None, view: View, now: datetime) -> ConfigAt
     if view.state.phase is Phase.IDLE:
         return old
     tried = view.desired_hash
+    if view.state.phase in (Phase.BACKOFF, Phase.FAILED):
+        at = timestamp(datetime.fromtimestamp(view.state.since, UTC))
+        return ConfigAttempt(config_hash=tried, reason=view.state.reason, message=view.state.message, at=at)
     if old is not None and old.config_hash == tried and not old.reason:
         return old
     return ConfigAttempt(config_hash=tried, at=timestamp(now))

@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 from phoenix.agent import engines, readings
 from phoenix.agent.errors import AgentError, ConfigRejected
 from phoenix.agent.launch import HostFacts, Launch, ProcessObject, launch_of
-from phoenix.agent.lifecycle import Action, Desired, Phase, Seen, State, step, wake_at
+from phoenix.agent.lifecycle import CONFIG_INVALID_CODE, Action, Desired, Phase, Seen, State, step, wake_at
 from phoenix.agent.objectrecord import ObjectRecord
 from phoenix.agent.places import Places
 from phoenix.agent.ports import Ports
@@ -180,6 +180,7 @@ class Worker(Generic[P]):
                 deadline_s=spec.progress_deadline.seconds,
                 overlap=launch is not None and launch.overlap and self._active_overlaps(),
                 roll_back=isinstance(obj, Collector),
+                config_code=CONFIG_INVALID_CODE if launch is None or not launch.path else None,
             )
         self._desired_of = (obj.metadata.generation, mine)
 
@@ -230,11 +231,13 @@ class Worker(Generic[P]):
                 assert record.effective is not None
                 await self._start(record.active, record.effective, kept=record.active_ports)
             case Action.PROMOTE:
-                record.effective = self._launch
-                old = places.promote()
-                self._show()
-                await places.stop(old, grace_s)
-                places.forget(old)
+                assert self._launch is not None
+                if record.effective is None or record.effective.key != self._launch.key:  # else: done, stop failed
+                    record.effective = self._launch
+                    places.promote()
+                    self._show()
+                await places.stop(record.beside, grace_s)
+                places.forget(record.beside)
             case Action.STOP:
                 await places.stop(record.active, grace_s)
             case Action.STOP_BESIDE:

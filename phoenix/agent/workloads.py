@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from phoenix.agent import orphans, shimstart, shimwire
+from phoenix.agent import orphans, procfs, shimstart, shimwire
 from phoenix.agent.errors import ShimError, StateLocked
 from phoenix.agent.records import ALT, ExitRecord, Identity, StateFolder
 from phoenix.agent.shimclient import ShimClient
@@ -146,9 +146,9 @@ class Workloads:
                 await self._client.close()
                 self._client = None
                 if stop_workloads:
-                    await _reaped(pid)
+                    await _ended(pid)
             if self._lock_fd is not None:
-                os.close(self._lock_fd)
+                shimwire.unlock(self._lock_fd)
                 self._lock_fd = None
 
     async def _stop_all(self, grace_s: float) -> None:
@@ -243,9 +243,12 @@ def _reap(pid: int) -> bool:
         return True
 
 
-async def _reaped(pid: int) -> None:
+async def _ended(pid: int) -> None:
+    """Wait until a shim that was told to end has ended, whoever its parent is. Raises TimeoutError after 10 s."""
     async with asyncio.timeout(10.0):
         while True:
-            if _reap(pid):
+            _reap(pid)
+            stat = procfs.read_stat(pid)
+            if stat is None or stat.ended:
                 return
             await asyncio.sleep(0.01)

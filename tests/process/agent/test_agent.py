@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,9 +21,10 @@ from phoenix.agent.config import AgentConfig
 from phoenix.agent.errors import StateLocked
 from phoenix.agent.logs import follow, log_path
 from phoenix.agent.objectrecord import ObjectRecord
-from phoenix.agent.records import StateFolder
-from phoenix.api.collector import Collector, CollectorSpec
+from phoenix.agent.records import Identity, StateFolder
+from phoenix.api.collector import Collector, CollectorSpec, Engine
 from phoenix.api.core import Event
+from phoenix.api.experiment import Experiment
 from phoenix.api.host import Host
 from phoenix.api.loadgenerator import LoadGenerator, LoadGeneratorSpec, Target
 from phoenix.api.meter import Meter, MeterSpec
@@ -35,12 +37,14 @@ from phoenix.apiserver.config import ServerConfig
 from phoenix.apiserver.server import ApiServer
 from phoenix.client.config import ClientConfig
 from phoenix.client.http import HttpClient
+from phoenix.manifest.loader import load_file
 from phoenix.samples.model import ProcessSample, SampleKind
 from tests.harness.eventually import eventually
 from tests.process.agent.conftest import answers
 
 pytestmark = pytest.mark.process
 R = TypeVar("R", Collector, LoadGenerator, Meter)
+EXAMPLES = Path(__file__).resolve().parents[3] / "resources" / "examples"
 CHILD = "tests.harness.children.ready"
 PROGRAMS = dict.fromkeys(("collector", "loadgen", "meter"), CHILD)
 
@@ -271,26 +275,17 @@ async def test_start_deadline(world: World) -> None:
 async def test_a_killed_process_is_started_again_on_its_ports(world: World) -> None:
     await world.start()
     obj = await world.ready(await world.client.create(meter()))
-    old = obj.status.pid
+    old, ports = obj.status.pid, dict(obj.status.ports)
     assert old is not None
     os.kill(old, signal.SIGKILL)
     obj = await world.until(obj, lambda s: s.restarts == 1 and is_true(s.conditions, "Ready"), "it is back")
     assert obj.status.pid != old
+    assert obj.status.ports == ports
     assert obj.status.last_exit is not None
     assert (obj.status.last_exit.signal, obj.status.last_exit.reason) == (9, "Signaled")
     record = ObjectRecord.load(world.state.workload(obj.metadata.uid))
     assert record is not None
     assert record.active_ports == obj.status.ports
-
-
-async def test_ports_survive_a_restart(world: World) -> None:
-    await world.start()
-    obj = await world.ready(await world.client.create(meter()))
-    ports = dict(obj.status.ports)
-    assert obj.status.pid is not None
-    os.kill(obj.status.pid, signal.SIGKILL)
-    obj = await world.until(obj, lambda s: s.restarts == 1 and is_true(s.conditions, "Ready"), "it is back")
-    assert obj.status.ports == ports
 
 
 async def test_agent_restart_adopts_and_ends_what_was_deleted_meanwhile(world: World) -> None:
@@ -405,6 +400,9 @@ async def test_fixed_port_rolls_back_and_states_the_gap(world: World) -> None:
 
 async def test_measured_collector_gives_a_sample_a_window(world: World) -> None:
     await world.start()
+    (found,) = load_file(EXAMPLES / "http-microservices.yaml")
+    wire = {**found.wire, "metadata": {"name": "x", "namespace": "default"}}
+    await world.client.create(Experiment.from_wire(wire))  # samples are kept for experiments that exist
     measurement = MeasurementRef(experiment="x", variant="base", window=Duration("200ms"))
     obj = await world.ready(await world.client.create(collector("1", config(), measurement=measurement)))
 
@@ -423,3 +421,51 @@ async def test_measured_collector_gives_a_sample_a_window(world: World) -> None:
     assert {s.variant for s in samples} == {"base"}
     assert samples[0].rss_bytes > samples[0].uss_bytes > 0
     assert obj.status.pid is not None
+
+
+async def test_a_real_collector_binary_is_found_asked_and_executed(world: World, tmp_path: Path) -> None:
+    binary = tmp_path / "otelcol"
+    binary.write_text(
+        "#!/bin/sh\n"
+        'case "$1" in\n'
+        "--version) echo otelcol version 0.155.0;;\n"
+        'validate) if grep -q nonsense "$3"; then echo "unknown type: nonsense" >&2; exit 1; fi;;\n'
+        f'*) exec "{sys.executable}" -m {CHILD} "$@";;\n'
+        "esac\n"
+    )
+    binary.chmod(0o700)
+    await world.start(otelcol_path=str(binary))
+    host = await world.client.get(Host, "h1")
+    assert [(engine.engine, engine.version) for engine in host.status.engines][1] == ("Otelcol", "0.155.0")
+    obj = await world.ready(await world.client.create(collector("1", config(a="1"), engine=Engine.OTELCOL)))
+    pid = obj.status.pid
+    await change(world, obj, "2", {**config(), "exporters": {"nonsense": {}}})
+    obj = await world.until(obj, lambda s: s.attempted and s.attempted.reason == "ConfigInvalid", "it was rejected")
+    assert obj.status.attempted is not None
+    assert "unknown type: nonsense" in obj.status.attempted.message
+    assert (obj.status.pid, obj.status.effective_hash) == (pid, "1")
+
+
+async def test_the_server_may_go_away_meanwhile(state: StateFolder) -> None:
+    server = ApiServer(ServerConfig(state=state.root, port=0, tls=False))
+    await server.start()
+    try:
+        async with HttpClient(ClientConfig.from_endpoint_file(state.root / "endpoint.json")) as client:
+            world = World(client, state)
+            await world.start(stop_workloads=True)
+            obj = await world.ready(await client.create(meter()))
+            await server.stop()
+            assert obj.status.pid is not None
+            os.kill(obj.status.pid, signal.SIGKILL)
+
+            async def identity() -> Identity | None:
+                return Identity.load(state.identity(obj.metadata.uid))
+
+            found = await eventually(
+                identity, lambda found: found is not None and found.pid != obj.status.pid, within_s=10, what="back"
+            )
+            assert found is not None
+            assert found.runs()
+            await world.stop()
+    finally:
+        await server.stop()

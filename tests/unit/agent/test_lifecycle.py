@@ -225,3 +225,8 @@ def test_no_sequence_starts_beside_a_living_one_without_leave(turns: list[tuple[
             assert Action.START_BESIDE not in actions
         if not desired.wanted:
             assert set(actions) <= {Action.STOP, Action.STOP_BESIDE, Action.CLEAN_UP}
+
+
+def test_exit_code_2_of_a_foreign_program_is_no_verdict_on_its_configuration() -> None:
+    after, _ = go(RUNNING, ended(2), Desired(wanted=True, config_hash="a", config_code=None))
+    assert after.phase is Phase.BACKOFF
