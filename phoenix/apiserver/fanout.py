@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import time
 from collections import deque
 from collections.abc import Callable
@@ -25,6 +26,7 @@ from phoenix.apiserver.selection import Selection
 from phoenix.apiserver.target import kind_prefix
 from phoenix.store.interface import Store, StoreEvent
 
+_LOGGER = logging.getLogger(__name__)
 _RECENT = 4096  # changes kept to join a watcher without a gap; older starts are read from the store
 _REST_RATIO = 2.5  # rest this many times what a flush took: at most 29 % of the loop goes to flushing
 _MAX_REST_S = 0.04
@@ -215,14 +217,18 @@ class Fanout:
                     for event in batch:
                         self._take(event)
                     self._progress()
+            except Exception:
+                # A defect in one change must not silence all watches for ever: it is passed over, and said.
+                _LOGGER.exception("a change could not be taken in revision=%d", self.revision)
+            else:
+                if not stream.overflowed:
+                    return  # the store is closed
             finally:
                 stream.close()
-            if not stream.overflowed:
-                return  # the store is closed
-            # Behind the store's own buffer: every watcher goes on from what it saw, and we from here.
+            # Fallen behind the store's buffer, or failed: every watcher goes on from what it saw, and we from here.
             self._end_all("behind")
             self._recent.clear()
-            self.revision = self._store.revision
+            self.revision = max(self.revision, self._store.revision)
             self._progress()
 
     def _take(self, event: StoreEvent) -> None:

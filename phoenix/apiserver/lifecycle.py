@@ -9,12 +9,12 @@ import orjson
 
 from phoenix.api.core import Namespace
 from phoenix.api.scheme import KINDS
-from phoenix.apimachinery.errors import ApiError, Conflict, NotFound
+from phoenix.apimachinery.errors import Conflict, NotFound
 from phoenix.apiserver.namespaces import DEFAULT_NAMESPACE
 from phoenix.apiserver.options import DeleteOptions, WriteOptions
 from phoenix.apiserver.registry import Registry
 from phoenix.apiserver.target import Target, kind_prefix
-from phoenix.store.interface import EventType, Store, StoreError, StoreEvent
+from phoenix.store.interface import EventType, Store, StoreEvent
 
 _LOGGER = logging.getLogger(__name__)
 _PREFIX = kind_prefix(Namespace)
@@ -65,8 +65,8 @@ class NamespaceLifecycle:
                 try:
                     if await self._empty(name):
                         self._going.discard(name)
-                except (ApiError, StoreError) as error:
-                    _LOGGER.warning("emptying a namespace failed, it is tried again namespace=%s error=%s", name, error)
+                except Exception:
+                    _LOGGER.exception("emptying a namespace failed, it is tried again namespace=%s", name)
 
     async def _empty(self, name: str) -> bool:
         """Delete what is in a namespace; remove it when nothing is. Returns whether it is gone."""

@@ -8,8 +8,10 @@ import socket
 from pathlib import Path
 
 import aiohttp
+import pytest
 
 from phoenix.apiserver.server import ApiServer, ServerConfig
+from phoenix.store.interface import StoreEvent
 from tests.integration.apiserver.conftest import DEADLINE_S, EXPERIMENTS, GROUP_PATH, Http, eventually, experiment
 
 MERGE = "application/merge-patch+json"
@@ -203,3 +205,25 @@ async def test_a_watcher_that_does_not_read_is_cut_off_and_the_others_go_on(tmp_
         assert await good.take(1) == [("MODIFIED", "a")]
         lazy.close()
         good.close()
+
+
+async def test_a_change_that_cannot_be_taken_in_is_passed_over_and_watches_go_on(
+    server: ApiServer, http: Http, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A listener with a defect stands for any: clients lose their streams, not their events."""
+    start = (await http("GET", EXPERIMENTS)).body["metadata"]["resourceVersion"]
+    first = await http.watch(f"{EXPERIMENTS}?resourceVersion={start}")
+
+    def fail_once(event: StoreEvent) -> None:
+        server.app.fanout.listeners.remove(fail_once)
+        msg = "a defect"
+        raise RuntimeError(msg)
+
+    server.app.fanout.listeners.append(fail_once)
+    await http("POST", EXPERIMENTS, experiment("a"))
+    assert await first.next() is None
+    await http("POST", EXPERIMENTS, experiment("b"))
+    again = await http.watch(f"{EXPERIMENTS}?resourceVersion={start}")
+    assert await again.take(2) == [("ADDED", "a"), ("ADDED", "b")]
+    assert "a change could not be taken in" in caplog.text
+    again.close()
