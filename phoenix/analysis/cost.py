@@ -82,12 +82,18 @@ def _line(meter: PriceMeter, units: float) -> BillLine:
         amount += (end - at) * tier.price / tier.per
         parts.append(_part(end, at, tier, free=not parts and at > 0))
         at = end
-    return BillLine(meter.unit, units, amount, f"{meter.unit}: {' + '.join(parts) or f'{units:g} are included'}")
+    return BillLine(meter.unit, units, amount, f"{meter.unit}: {' + '.join(parts) or f'{_figure(units)} are included'}")
 
 
 def _part(end: float, start: float, tier: PriceTier, *, free: bool) -> str:
-    span = f"({end:g} − {start:g}{' included' if free else ''})" if start else f"{end:g}"
-    return f"{span} × {tier.price:g}/{tier.per:g}"
+    included = " included" if free else ""
+    span = f"({_figure(end)} − {_figure(start)}{included})" if start else _figure(end)
+    return f"{span} × {tier.price:g}/{_figure(tier.per)}"
+
+
+def _figure(value: float) -> str:
+    """A number to add up by hand: every digit of a whole one, in groups of three."""
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.4f}".rstrip("0")
 
 
 def compare_cost(name: str, book: PriceBookSpec, baseline: Usage, candidate: Usage, *, hosts: int) -> CostResult:

@@ -72,9 +72,9 @@ def test_a_person_can_redo_the_sum() -> None:
         "baseline.samples": 3000, "candidate.samples": 500,
     }  # fmt: skip
     assert cost.formula == (
-        "baseline: activeSeries: (300 − 100 included) × 5/100 + samples: 1000 × 2/1000 + (3000 − 1000) × 1/1000 "
+        "baseline: activeSeries: (300 − 100 included) × 5/100 + samples: 1,000 × 2/1,000 + (3,000 − 1,000) × 1/1,000 "
         "= 14.00; "
-        "candidate: activeSeries: 80 are included + samples: 500 × 2/1000 = 1.00"
+        "candidate: activeSeries: 80 are included + samples: 500 × 2/1,000 = 1.00"
     )
 
 
