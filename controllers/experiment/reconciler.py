@@ -292,7 +292,8 @@ class ExperimentReconciler:
 
 
 def _quarter(status: ExperimentStatus) -> int:
-    return int(status.progress * 4) if status.results and status.results.variants else -1
+    measured = status.results is not None and status.results.input.windows > 0
+    return int(status.progress * 4) if measured else -1
 
 
 def _source_endpoint(children: Children) -> str:
