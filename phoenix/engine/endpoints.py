@@ -60,7 +60,7 @@ class HttpServer:
             StartError: the address cannot be had; the message says why and what to change.
         """
         self._runner = web.AppRunner(
-            self._app, access_log=None, shutdown_timeout=self._grace_s, handle_signals=False, auto_decompress=True
+            self._app, access_log=None, shutdown_timeout=self._grace_s, handle_signals=False, auto_decompress=False
         )
         await self._runner.setup()
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from phoenix.engine.component import ExporterFactory, ExtensionFactory, ProcessorFactory, ReceiverFactory
-from phoenix.engine.exporters import otlphttp, phoenix_tee
+from phoenix.engine.exporters import debug, file, otlphttp, phoenix_tee, prometheus
 from phoenix.engine.extensions import health_check
 from phoenix.engine.processors import attributes, batch, filter, groupbyattrs, resource, transform
 from phoenix.engine.receivers import hostmetrics, otlp
@@ -17,7 +17,7 @@ _PROCESSORS = (
     resource.FACTORY,
     transform.FACTORY,
 )
-_EXPORTERS = (otlphttp.FACTORY, phoenix_tee.FACTORY)
+_EXPORTERS = (debug.FACTORY, file.FACTORY, otlphttp.FACTORY, phoenix_tee.FACTORY, prometheus.FACTORY)
 _EXTENSIONS = (health_check.FACTORY,)
 
 RECEIVERS: dict[str, ReceiverFactory] = {name: factory for factory in _RECEIVERS for name in factory.types}

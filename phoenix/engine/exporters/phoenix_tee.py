@@ -1,4 +1,4 @@
-"""The `phoenix_tee` exporter: the same encoded bytes to every variant of an experiment, and an account of who took what.
+"""The `phoenix_tee` exporter: the same bytes to every variant of an experiment, and an account of who took what.
 
 Ours, not the collector's: it is what makes live data (`hostmetrics`, real OTLP senders) an equal input. One request is
 with the targets at a time, so that none ever skips one; nothing is sent twice; a target that refuses is counted, which

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -11,9 +12,10 @@ from phoenix.engine.config.section import OTELCOL, Section
 from phoenix.engine.data import Metrics
 from phoenix.engine.endpoints import HttpServer, ListenAddress, listen_address
 from phoenix.engine.errors import BadData, ConsumeError
+from phoenix.engine.receivers.inflate import ENCODINGS, inflate
 
 _PROTOBUF = "application/x-protobuf"
-_ENCODINGS = frozenset({"", "identity", "gzip", "deflate", "zlib"})
+_INLINE_BYTES = 32 << 10
 _INVALID_ARGUMENT, _UNAVAILABLE, _INTERNAL = 3, 14, 13
 
 
@@ -79,6 +81,7 @@ class OtlpReceiver:
 
     def __init__(self, settings: Settings, config: Config, next_consumer: Consumer) -> None:
         self._next = next_consumer
+        self._workers = settings.workers
         self._max_body_bytes = config.max_body_bytes
         labels = {"receiver": str(settings.id), "transport": "http"}
         self._accepted = settings.telemetry.counter("otelcol_receiver_accepted_metric_points", **labels)
@@ -112,10 +115,11 @@ class OtlpReceiver:
                 status=415, text=f"415 unsupported media type, supported by the Embedded engine: [{_PROTOBUF}]"
             )
         encoding = request.headers.get("Content-Encoding", "").lower()
-        if encoding not in _ENCODINGS:
+        if encoding not in {"", "identity", *ENCODINGS}:
             return _refusal(400, _INVALID_ARGUMENT, f"unsupported Content-Encoding: {encoding}")
         try:
-            metrics = Metrics.received(await request.read())
+            body = await self._body(request, encoding)
+            metrics = Metrics.received(body)
         except web.HTTPRequestEntityTooLarge:
             return _refusal(
                 400, _INVALID_ARGUMENT, f"request body too large: the limit is {self._max_body_bytes} bytes"
@@ -125,6 +129,15 @@ class OtlpReceiver:
         except BadData as error:
             return _refusal(400, _INVALID_ARGUMENT, str(error))
         return await self._hand_on(metrics)
+
+    async def _body(self, request: web.Request, encoding: str) -> bytes:
+        data = await request.read()
+        if encoding not in ENCODINGS:
+            return data
+        if len(data) < _INLINE_BYTES:
+            return inflate(data, encoding, self._max_body_bytes)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._workers, inflate, data, encoding, self._max_body_bytes)
 
     async def _hand_on(self, metrics: Metrics) -> web.Response:
         points = metrics.points

@@ -104,6 +104,7 @@ class _Known:
     """What does not change while a process runs the same program, and its last CPU times."""
 
     name: str
+    parent_pid: int
     attributes: list[KeyValue]
     cpu_s: dict[str, float]
     tick_unix_nano: int
@@ -134,7 +135,8 @@ class ProcessScraper:
                         continue
                     identity = (process.pid, created_s)
                     known = self._known.get(identity)
-                    if known is None or known.name != name:  # new, or it became another program by exec
+                    # New, or it became another program by exec, or lost its parent.
+                    if known is None or known.name != name or known.parent_pid != process.ppid():
                         known, missing = self._describe(process, name)
                         errors += missing
                     seen[identity] = known
@@ -171,7 +173,7 @@ class ProcessScraper:
             "process.owner": readable(process.username, config.mute_user),
         }
         attributes = [attribute(key, value) for key, value in values.items() if key in config.attributes]
-        return _Known(name, attributes, {}, 0), errors
+        return _Known(name, process.ppid(), attributes, {}, 0), errors
 
     def _read(
         self, process: psutil.Process, known: _Known, start_unix_nano: int, tick_unix_nano: int
