@@ -85,8 +85,8 @@ def test_what_is_escaped_is_no_placeholder_and_keys_stay() -> None:
 
 def test_every_fault_is_said_with_its_path() -> None:
     found = faults(
-        ["${param:size}", "${param:sise}"],
-        {"siez": 1, "size": "big", "when": "10", "level": "hi", "ratio": 2, "name": "A"},
+        ["${param:size}", "${param:sizze}"],
+        {"sizee": 1, "size": "big", "when": "10", "level": "hi", "ratio": 2, "name": "A"},
         size={"type": "integer"},
         when={"type": "duration"},
         level={"enum": ["high", "low"]},
@@ -95,7 +95,7 @@ def test_every_fault_is_said_with_its_path() -> None:
         needed={"description": "the one that is needed"},
     )
     assert found == [
-        f"{PATH}.parameters.siez: is not a parameter of the template; did you mean size?",
+        f"{PATH}.parameters.sizee: is not a parameter of the template; did you mean size?",
         f"{PATH}.parameters.size: 'big' is no integer; write 3",
         (
             f"{PATH}.parameters.when: '10' is not a duration: write a number and a unit (ms, s, m, h), such as 30s or "
@@ -105,7 +105,7 @@ def test_every_fault_is_said_with_its_path() -> None:
         f"{PATH}.parameters.ratio: 2 is too large; the maximum is 1",
         f"{PATH}.parameters.name: 'A' does not match ^[a-z]+$",
         f"{PATH}.parameters.needed: is required; give a string: the one that is needed",
-        "PipelineTemplate/t.spec.config.processors.p.x[1]: ${param:sise} is not declared; did you mean size?",
+        "PipelineTemplate/t.spec.config.processors.p.x[1]: ${param:sizze} is not declared; did you mean size?",
     ]
 
 
@@ -137,7 +137,7 @@ def inline(config: dict[str, Any]) -> ResolvedPipeline:
     [
         ({}, "config.service: is missing"),
         ({"service": {}}, "config.service.pipelines: must have at least one pipeline"),
-        ({"procesors": {}, "service": SERVICE}, "config.procesors: is not a section.*did you mean processors"),
+        ({"processorz": {}, "service": SERVICE}, "config.processorz: is not a section.*did you mean processors"),
         ({"service": {"pipelines": {"traces": {}}}}, "is not a metrics pipeline"),
         ({"service": SERVICE}, r"processors\[0\]: references processor 'p' which is not configured; there are none"),
         ({"processors": {"batch": {}}, "service": {"pipelines": {"metrics": {"processors": ["batch", "batch"]}}}},
