@@ -11,10 +11,13 @@ from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from phoenix.api.collector import Collector
 from phoenix.api.core import Event
 from phoenix.api.experiment import Experiment
 from phoenix.apimachinery.errors import NotFound
 from phoenix.apimachinery.meta import Resource
+from phoenix.apimachinery.names import LABEL_EXPERIMENT
+from phoenix.client.apply import apply
 from phoenix.client.config import ClientConfig
 from phoenix.client.http import HttpClient
 from phoenix.manifest.loader import load_file
@@ -102,9 +105,8 @@ class Cluster:
         return processes_of(self.state, self._groups)
 
     async def apply(self, wire: dict[str, Any]) -> None:
-        """Create an object from its wire form through the same path as `phoenixctl apply`."""
-        code, out, err = await self.ctl("apply", "-f", "-", stdin=_yaml(wire))
-        assert code == 0, out + err
+        """Apply an object as `phoenixctl apply` does."""
+        await apply(self.client, wire, field_manager="tests")
 
     async def apply_example(self, name: str, timing: dict[str, str] | None = None) -> str:
         """Apply an example with its timing overlaid; the object's name."""
@@ -162,28 +164,27 @@ class Cluster:
         return [(event.reason, data_of(event)) for event in ordered]
 
     async def quiet(self, *, within_s: float = 20) -> None:
-        """Wait until only `up` and the shim run: no workload is left."""
+        """Wait until no process of any experiment runs (those of plain deployments may)."""
 
-        async def look() -> list[Leftover]:
-            return [item for item in self.leftovers() if item.pid != self.pid and "phoenix.shim" not in item.command]
+        async def look() -> list[str]:
+            self.remember()
+            plain = {
+                item.metadata.uid
+                for item in (await self.client.list(Collector)).items
+                if LABEL_EXPERIMENT not in item.metadata.labels
+            }
+            return sorted(set(self.workloads()) - plain)
 
-        # A forked workload's command line is the shim's; it is known by its working folder.
-        async def workloads() -> list[str]:
-            folder = str((self.state / "processes").resolve())
-            found = []
-            for item in self.leftovers():
-                with contextlib.suppress(OSError):
-                    if os.readlink(f"/proc/{item.pid}/cwd").startswith(folder):
-                        found.append(f"{item.pid} {item.command}")
-            return found
+        await eventually(look, lambda found: not found, within_s=within_s, what="no workload is left")
 
-        await eventually(workloads, lambda found: not found, within_s=within_s, what="no workload is left")
-
-
-def _yaml(wire: dict[str, Any]) -> bytes:
-    import orjson
-
-    return orjson.dumps(wire)
+    def workloads(self) -> list[str]:
+        """Object uids that have a process: a workload, forked or exec'd, works in its object's folder."""
+        folder = (self.state / "processes").resolve()
+        found: list[str] = []
+        for item in self.leftovers():
+            with contextlib.suppress(OSError, ValueError):
+                found.append(Path(os.readlink(f"/proc/{item.pid}/cwd")).relative_to(folder).parts[0])
+        return found
 
 
 @contextlib.asynccontextmanager

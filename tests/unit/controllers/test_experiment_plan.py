@@ -56,7 +56,9 @@ def experiment(phase: ExperimentPhase = ExperimentPhase.PENDING, **status: objec
     return found
 
 
-def running(seconds_after_start: float, phase: ExperimentPhase = ExperimentPhase.RUNNING) -> tuple[Experiment, datetime]:
+def running(
+    seconds_after_start: float, phase: ExperimentPhase = ExperimentPhase.RUNNING
+) -> tuple[Experiment, datetime]:
     timing = experiment().spec.timing
     line = plan_timeline(NOW, timing)
     found = experiment(
@@ -111,9 +113,7 @@ def test_the_deadline_ends_a_run_that_does_not_become_ready() -> None:
     assert "meter on a" in step.message
 
 
-@pytest.mark.parametrize(
-    ("after_s", "act"), [(1, Act.MEASURE), (30, Act.MEASURE), (70, Act.CONCLUDE)]
-)
+@pytest.mark.parametrize(("after_s", "act"), [(1, Act.MEASURE), (30, Act.MEASURE), (70, Act.CONCLUDE)])
 def test_a_run_measures_until_its_end(after_s: float, act: Act) -> None:
     found, now = running(after_s)
     assert next_step(found, ready_children(), now).act == act

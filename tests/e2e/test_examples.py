@@ -1,0 +1,120 @@
+"""Every example is applied as a user would, runs on real processes and ends with its verdict."""
+
+from __future__ import annotations
+
+import pytest
+
+from phoenix.api.pipeline import PipelineDeployment
+from phoenix.api.results import VariantResult, Verdict
+from phoenix.apimachinery.conditions import is_true
+from tests.harness.cluster import Cluster
+from tests.harness.eventually import eventually
+
+pytestmark = pytest.mark.e2e
+
+
+def by_name(variants: list[VariantResult], name: str) -> VariantResult:
+    return next(variant for variant in variants if variant.name == name)
+
+
+async def test_http_microservices_is_promoted(phoenix: Cluster) -> None:
+    name = await phoenix.apply_example("http-microservices.yaml")
+    done = await phoenix.until(name, {"Completed", "Failed"})
+    assert done.status.phase == "Completed", done.status.conditions
+    assert done.status.verdict == Verdict.PROMOTE, done.status.verdict_reason
+    results = done.status.results
+    assert results is not None
+    assert results.final
+    assert results.input.parity is True
+    assert len(set(results.input.digest.values())) == 1
+    candidate = by_name(results.variants, "candidate")
+    assert candidate.vs_baseline is not None
+    assert candidate.vs_baseline.cardinality_reduction is not None
+    assert 0.5 <= candidate.vs_baseline.cardinality_reduction <= 0.9
+    assert candidate.vs_baseline.signal_loss == 0
+    assert candidate.vs_baseline.critical_coverage == 1
+    assert candidate.duplicates == 0
+    bill = candidate.cost[0]
+    assert bill.saving == pytest.approx(bill.baseline - bill.candidate)
+    assert bill.saving > 0
+    await phoenix.quiet()
+
+    async def edge() -> PipelineDeployment:
+        return await phoenix.client.get(PipelineDeployment, "edge", "default")
+
+    promoted = await eventually(
+        edge, lambda found: is_true(found.status.conditions, "Available"), within_s=20, what="edge is available"
+    )
+    assert promoted.status.pipeline_hash == done.status.pipeline_hash["candidate"]
+
+
+async def test_events_tell_the_life_of_a_run_in_order_with_data(phoenix: Cluster) -> None:
+    name = await phoenix.apply_example("http-microservices.yaml")
+    await phoenix.until(name, {"Completed", "Failed"})
+
+    async def look() -> list[tuple[str, dict[str, str]]]:
+        return await phoenix.events_of(name)
+
+    events = await eventually(
+        look, lambda found: any(reason == "ExperimentPromoted" for reason, _ in found), within_s=15, what="promotion"
+    )
+    reasons = [reason for reason, _ in events]
+    expected = [
+        "ExperimentStarted", "VariantReady", "LoadStarted", "MeasurementStarted", "KPIComputed",
+        "ExperimentAnalyzed", "ExperimentCompleted", "ExperimentPromoted",
+    ]  # fmt: skip
+    places = [reasons.index(reason) for reason in expected]
+    assert places == sorted(places), reasons
+    analyzed = dict(events)["ExperimentAnalyzed"]
+    assert analyzed["verdict"] == "Promote"
+    assert float(analyzed["candidate.cardinalityReduction"]) > 0.5
+
+
+async def test_the_negative_control_is_rejected_and_the_loss_is_named(phoenix: Cluster) -> None:
+    name = await phoenix.apply_example("negative-control.yaml")
+    done = await phoenix.until(name, {"Completed", "Failed"})
+    assert done.status.verdict == Verdict.REJECT, done.status.verdict_reason
+    assert "user_id" in done.status.verdict_reason or "duplicate" in done.status.verdict_reason
+    results = done.status.results
+    assert results is not None
+    candidate = by_name(results.variants, "candidate")
+    assert candidate.duplicates is not None
+    assert candidate.duplicates > 0
+    assert any("user_id" in signal.reason for signal in candidate.signals), candidate.signals
+    assert done.status.promotion is None
+
+
+async def test_an_a_a_run_shows_no_difference(phoenix: Cluster) -> None:
+    name = await phoenix.apply_example("aa.yaml")
+    done = await phoenix.until(name, {"Completed", "Failed"})
+    results = done.status.results
+    assert results is not None, done.status.conditions
+    baseline, same = results.variants
+    assert same.vs_baseline is not None
+    assert same.vs_baseline.cardinality_reduction == 0
+    assert same.vs_baseline.sample_reduction == 0
+    assert same.vs_baseline.signal_loss == 0
+    assert (baseline.streams, baseline.active_series, baseline.samples, baseline.bytes) == (
+        same.streams,
+        same.active_series,
+        same.samples,
+        same.bytes,
+    )
+    assert done.status.verdict == Verdict.PROMOTE, done.status.verdict_reason
+    assert done.status.promotion is None
+
+
+async def test_this_hosts_own_processes_through_the_tee(phoenix: Cluster) -> None:
+    name = await phoenix.apply_example("host-processes.yaml", {"warmup": "2s", "duration": "8s", "interval": "1s"})
+    done = await phoenix.until(name, {"Completed", "Failed"})
+    assert done.status.phase == "Completed", done.status.conditions
+    results = done.status.results
+    assert results is not None
+    assert results.input.parity is True, results.problems
+    candidate = by_name(results.variants, "candidate")
+    assert candidate.vs_baseline is not None
+    assert candidate.vs_baseline.cardinality_reduction is not None
+    assert 0.2 < candidate.vs_baseline.cardinality_reduction < 0.8
+    assert candidate.vs_baseline.signal_loss == 0, candidate.signals
+    assert done.status.verdict == Verdict.PROMOTE, done.status.verdict_reason
+    await phoenix.quiet()
