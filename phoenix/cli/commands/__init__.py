@@ -1,0 +1,1 @@
+"""The verbs, one a file: `flags(parser)`, `options(arguments)`, `run(session, options)`."""

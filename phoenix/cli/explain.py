@@ -1,0 +1,57 @@
+"""Answers of the API as lines for people: what, where (file and line, where there is one), what next."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from phoenix.apimachinery.errors import (
+    AlreadyExists,
+    ApiError,
+    Cause,
+    Conflict,
+    Forbidden,
+    Invalid,
+    TooManyRequests,
+    Unauthorized,
+)
+
+if TYPE_CHECKING:
+    from phoenix.manifest.objects import ManifestObject
+
+_UNKNOWN_FIELD = re.compile(r'unknown field "([^"]+)"')
+_HINTS: tuple[tuple[type[ApiError], str], ...] = (
+    (Unauthorized, "the token is not this server's: name the right --state or --kubeconfig"),
+    (Forbidden, ""),
+    (AlreadyExists, "use `phoenixctl apply` to change it"),
+    (Conflict, "it changed meanwhile: read it again and repeat"),
+    (TooManyRequests, "the server is busy: try again"),
+)
+
+
+def explain(error: ApiError, origin: ManifestObject | None = None) -> list[str]:
+    """One line a fault; with `origin` each begins with file:line of the field it is about."""
+    if origin is None:
+        return [_with_hint(error)]
+    found = list(_causes(error))
+    if not found:
+        return [f"{origin.where()}: {origin.ref}: {_with_hint(error)}"]
+    return [f"{origin.where(cause.field)}: {origin.ref}: {_said(cause)}" for cause in found]
+
+
+def _causes(error: ApiError) -> Iterator[Cause]:
+    if error.causes and isinstance(error, Invalid):
+        yield from error.causes
+        return
+    for field in _UNKNOWN_FIELD.findall(error.message):
+        yield Cause("FieldValueInvalid", "there is no such field", field)
+
+
+def _said(cause: Cause) -> str:
+    return f"{cause.field}: {cause.message}" if cause.field else cause.message
+
+
+def _with_hint(error: ApiError) -> str:
+    hint = next((hint for kind, hint in _HINTS if isinstance(error, kind)), "")
+    return f"{error.message}; {hint}" if hint else error.message

@@ -1,0 +1,142 @@
+"""The parser: verbs filled in when they are typed, and faults that name what was probably meant."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from typing import Any, NoReturn
+
+from phoenix.cli.errors import did_you_mean
+from phoenix.cli.exitcodes import MEANINGS, ExitCode
+from phoenix.cli.verbs import VERBS, Verb
+
+PROG = "phoenixctl"
+EXAMPLES = """\
+examples:
+  phoenixctl up                                   start Phoenix here (state in ./state)
+  phoenixctl apply -f resources/examples/http-microservices.yaml
+  phoenixctl watch experiment/http-lean           follow the run to its verdict
+  phoenixctl get all -A
+  phoenixctl wait experiment/http-lean --for=verdict --timeout=5m
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser that gets its flags from `fill` on first use, and suggests what was meant."""
+
+    def __init__(self, *, fill: Callable[[Parser], None] | None = None, **kwargs: Any) -> None:
+        super().__init__(**{"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False, **kwargs})
+        self._fill = fill
+
+    def fill(self) -> None:
+        """Load the verb's flags; once."""
+        if self._fill is not None:
+            fill, self._fill = self._fill, None
+            fill(self)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As ArgumentParser's, with the flags filled in."""
+        self.fill()
+        return super().parse_known_args(args, namespace)
+
+    def format_help(self) -> str:
+        """As ArgumentParser's, with the flags filled in."""
+        self.fill()
+        return super().format_help()
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is None or value in action.choices:
+            return
+        known = [str(choice) for choice in action.choices]
+        hint = did_you_mean(str(value), known) or f"choose from {', '.join(known)}"
+        what = "verb" if isinstance(action, argparse._SubParsersAction) else "value"
+        raise argparse.ArgumentError(None if what == "verb" else action, f'there is no {what} "{value}"; {hint}')
+
+    def unknown(self, words: Sequence[str]) -> NoReturn:
+        """Refuse words nothing takes."""
+        word = words[0]
+        known = [option for action in self._actions for option in action.option_strings if option.startswith("--")]
+        hint = did_you_mean(word.partition("=")[0], known) if word.startswith("-") else ""
+        self.error(
+            f"there is no {'flag' if word.startswith('-') else 'use for'} {word}" + (f"; {hint}" if hint else "")
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """Exit 2 with what is wrong and where help is."""
+        self.exit(ExitCode.USAGE, f"error: {message}\nSee `{self.prog} --help`.\n")
+
+
+class _RootParser(Parser):
+    """Prints its verbs by group."""
+
+    def format_help(self) -> str:
+        lines = [
+            "phoenixctl: compare telemetry pipelines on identical input, and promote what is proved.", "",
+            f"usage: {PROG} [global flags] VERB ...", "",
+        ]  # fmt: skip
+        for group, verbs in groupby(VERBS, key=lambda verb: verb.group):
+            lines += [f"{group}:", *(f"  {verb.name:<15} {verb.help}" for verb in verbs), ""]
+        lines.append("global flags (before or after the verb):")
+        lines += [f"  {', '.join(names):<22} {text}" for names, _, text in _GLOBALS]
+        lines += ["", "exit codes:", *(f"  {code.value:<4} {text}" for code, text in MEANINGS.items()), ""]
+        return "\n".join([*lines, EXAMPLES, f"`{PROG} VERB --help` says more, with examples.", ""])
+
+
+_GLOBALS: tuple[tuple[tuple[str, ...], str, str], ...] = (
+    (("--state",), "DIR", "state folder of Phoenix (default: $PHOENIX_STATE, else ./state)"),
+    (("--kubeconfig",), "FILE", "kubeconfig to use instead of a state folder"),
+    (("--context",), "NAME", "context of the kubeconfig (default: its current one)"),
+    (("-n", "--namespace"), "NAME", 'namespace (default: the kubeconfig\'s, else "default")'),
+)
+_VALUE_FLAGS = frozenset(name for names, _, _ in _GLOBALS for name in names)
+
+
+def _add_globals(parser: argparse.ArgumentParser, default: Any) -> None:
+    group = parser.add_argument_group("global flags")
+    for names, metavar, text in _GLOBALS:
+        group.add_argument(*names, metavar=metavar, default=default, help=text.replace("%", "%%"))
+
+
+def split_at_verb(argv: Sequence[str]) -> tuple[list[str], str, list[str]]:
+    """Global flags before the verb, the verb (empty: none), and what comes after it."""
+    at = 0
+    while at < len(argv) and argv[at].startswith("-"):
+        at += 2 if argv[at] in _VALUE_FLAGS else 1
+    return list(argv[:at]), argv[at] if at < len(argv) else "", list(argv[at + 1 :])
+
+
+def build_parser(*, fill_all: bool = False) -> Parser:
+    """The whole parser; with `fill_all` the flags of every verb are loaded at once (documentation, completion)."""
+    root = _RootParser(prog=PROG)
+    _add_globals(root, None)
+    subparsers = root.add_subparsers(dest="verb", metavar="VERB", parser_class=Parser)
+    for verb in VERBS:
+        made = subparsers.add_parser(verb.name, help=verb.help, fill=_filler(verb))
+        # NB: completion reads flags without parsing, so what is being completed must be there beforehand.
+        if fill_all or re.search(rf"\b{re.escape(verb.name)}\b", os.environ.get("COMP_LINE", "")):
+            made.fill()
+    return root
+
+
+def subparser(root: argparse.ArgumentParser, verb: str) -> Parser:
+    """The parser of a verb."""
+    for action in root._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            found = action.choices[verb]
+            assert isinstance(found, Parser)  # parser_class above
+            return found
+    raise KeyError(verb)
+
+
+def _filler(verb: Verb) -> Callable[[Parser], None]:
+    def fill(parser: Parser) -> None:
+        command = verb.load()
+        parser.description = command.DESCRIPTION
+        parser.epilog = "examples:\n" + "\n".join(f"  {line}" for line in command.EXAMPLES.strip().splitlines())
+        command.flags(parser)
+        _add_globals(parser, argparse.SUPPRESS)
+
+    return fill

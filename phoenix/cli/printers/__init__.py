@@ -1,0 +1,1 @@
+"""Ways to print what the server gave: one method each, one file each."""

@@ -1,0 +1,74 @@
+"""Tables from the columns the server chose."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TextIO
+
+from phoenix.cli.grid import Grid
+from phoenix.cli.printers.base import Page, TableStyle, Wire
+from phoenix.cli.style import Style
+
+_NUMBERS = frozenset({"integer", "number"})
+
+
+class TablePrinter:
+    """Columns of priority 0, within the width of the terminal. Kept for a watch: later rows line up."""
+
+    wants_table = True
+    priority = 0
+
+    def __init__(self, style: TableStyle) -> None:
+        self._style = style
+        self._colour = Style(style.colour)
+        self._widths: list[int] = []
+
+    def print(self, pages: Sequence[Page], out: TextIO) -> None:
+        """One table a kind, an empty line between; with several kinds names carry theirs."""
+        shown = [page for page in pages if page.table is not None and (page.table.get("rows") or page.single)]
+        for number, page in enumerate(shown):
+            if number:
+                out.write("\n")
+            prefix = f"{page.info.singular}/" if len(pages) > 1 else ""
+            assert page.table is not None  # filtered above
+            grid = self._grid(page.table, prefix, headers=self._style.headers)
+            self._widths = grid.widths(self._style.width)
+            out.writelines(f"{line}\n" for line in grid.lines(self._style.width, self._colour, self._widths))
+
+    def print_change(self, table: Wire, out: TextIO) -> None:
+        """Rows of a watch, below those printed before."""
+        grid = self._grid(table, "", headers=False)
+        fits = bool(self._widths) and all(len(row) == len(self._widths) for row in grid.rows)
+        out.writelines(
+            f"{line}\n" for line in grid.lines(self._style.width, self._colour, self._widths if fits else ())
+        )
+        out.flush()
+
+    def _grid(self, table: Wire, prefix: str, *, headers: bool) -> Grid:
+        definitions = table.get("columnDefinitions") or []
+        columns = [at for at, column in enumerate(definitions) if column.get("priority", 0) <= self.priority]
+        right = [at for at, column in enumerate(columns) if definitions[column].get("type") in _NUMBERS]
+        names = [at for at, column in enumerate(columns) if definitions[column].get("format") == "name"]
+        shift = int(self._style.with_namespace)
+        titles = ["NAMESPACE"] * shift + [str(definitions[at]["name"]).upper() for at in columns]
+        grid = Grid(titles if headers else (), right=[at + shift for at in right], keep=[at + shift for at in names])
+        for row in table.get("rows") or []:
+            cells = [
+                _text(row["cells"][at], definitions[at], prefix if definitions[at].get("format") == "name" else "")
+                for at in columns
+            ]
+            meta = (row.get("object") or {}).get("metadata") or {}
+            grid.add(*([str(meta.get("namespace") or "")] * shift), *cells)
+        return grid
+
+
+def _text(value: Any, column: Wire, prefix: str) -> str:
+    if value is None or value == "":
+        return "-"
+    if column.get("name") == "Progress" and isinstance(value, int | float):
+        return f"{value:.0%}"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return f"{prefix}{value}"

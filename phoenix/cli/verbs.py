@@ -1,0 +1,75 @@
+"""The table of verbs: what `--help` lists, without importing any of them."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+if TYPE_CHECKING:
+    from phoenix.cli.session import Session
+
+
+class Command(Protocol):
+    """What the module of a verb has."""
+
+    DESCRIPTION: str
+    EXAMPLES: str
+
+    def flags(self, parser: argparse.ArgumentParser) -> None:
+        """Add what can be typed after the verb."""
+        ...
+
+    def options(self, arguments: argparse.Namespace) -> Any:
+        """A frozen value of what was typed. Raises UsageError."""
+        ...
+
+    def run(self, session: Session, options: Any) -> int | Coroutine[Any, Any, int]:
+        """Do it; the exit code. Raises CliError, ApiError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """A verb, its line in `--help`, and the heading it stands under."""
+
+    name: str
+    help: str
+    group: str
+
+    def load(self) -> Command:
+        """Its module."""
+        return cast(Command, importlib.import_module(f"phoenix.cli.commands.{self.name.replace('-', '_')}"))
+
+
+_RUN, _OBJECTS, _RUNS, _ROLLOUTS, _FILES, _OTHER = (
+    "Run Phoenix", "Objects", "Experiments", "Deployments", "Manifests", "Other",
+)  # fmt: skip
+
+VERBS: tuple[Verb, ...] = (
+    Verb("up", "run all of Phoenix on one state folder", _RUN),
+    Verb("demo", "run a whole experiment from nothing to verdict, and clean up", _RUN),
+    Verb("apply", "make objects what their manifests say", _OBJECTS),
+    Verb("create", "create objects that must not exist yet", _OBJECTS),
+    Verb("get", "list objects", _OBJECTS),
+    Verb("describe", "show everything about an object, with its events", _OBJECTS),
+    Verb("delete", "delete objects and wait until their processes are gone", _OBJECTS),
+    Verb("wait", "wait until something is so", _OBJECTS),
+    Verb("events", "show what happened, in order", _OBJECTS),
+    Verb("logs", "show the output of processes", _OBJECTS),
+    Verb("watch", "watch an experiment run, live", _RUNS),
+    Verb("metrics", "compare baseline and candidates, figure by figure", _RUNS),
+    Verb("start", "start a stopped or suspended experiment", _RUNS),
+    Verb("stop", "stop a running experiment, keeping its results", _RUNS),
+    Verb("promote", "promote the candidate, whatever the verdict", _RUNS),
+    Verb("rollback", "undo a promotion", _RUNS),
+    Verb("rollout", "status, history and undo of a deployment", _ROLLOUTS),
+    Verb("validate", "check manifests without a server", _FILES),
+    Verb("render", "print what each collector would run", _FILES),
+    Verb("api-resources", "list the kinds and their short names", _OTHER),
+    Verb("completion", "print the completion script of a shell", _OTHER),
+    Verb("version", "print the versions of client and server", _OTHER),
+)
+BY_NAME: dict[str, Verb] = {verb.name: verb for verb in VERBS}
