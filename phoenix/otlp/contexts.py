@@ -19,7 +19,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
     SummaryDataPoint,
 )
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
-from xxhash import xxh3_128_digest
+from xxhash import xxh3_64_intdigest
 
 from phoenix.otlp.identity import OWN_PREFIX, Attributes, MetricIdentity, PointIdentity, attributes
 from phoenix.otlp.layout import Layout
@@ -55,29 +55,22 @@ class MetricContext:
     """One metric of one scope of one resource, and the ids of its points' keys."""
 
     identity: MetricIdentity
-    digest_keys: bool
     layout: Layout | None = None
-    slots: dict[bytes, int] = field(default_factory=dict)
+    slots: dict[int, int] = field(default_factory=dict)
+    """by digest of the key"""
     bare: int | None = None
     """id of the point that has no attributes; not in `slots`, because a point cut short looks like it"""
-    find: Callable[[bytes], int | None] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.find = self._find_by_digest if self.digest_keys else self.slots.get
-
-    def _find_by_digest(self, key: bytes) -> int | None:
-        return self.slots.get(xxh3_128_digest(key))
 
     def lookup(self, key: bytes) -> int | None:
         """Id of a key, also of the empty one; None when it is new."""
-        return self.find(key) if key else self.bare
+        return self.slots.get(xxh3_64_intdigest(key)) if key else self.bare
 
     def remember(self, key: bytes, slot: int) -> None:
         """Keep the id of a key."""
-        if not key:
-            self.bare = slot
+        if key:
+            self.slots[xxh3_64_intdigest(key)] = slot
         else:
-            self.slots[xxh3_128_digest(key) if self.digest_keys else key] = slot
+            self.bare = slot
 
     def point(self, key: bytes) -> PointIdentity:
         """Identity of a point from its key fields, or from the whole point. Raises DecodeError."""
@@ -108,7 +101,7 @@ class ScopeContext:
     attributes: Attributes
     metrics: dict[MetricKey, MetricContext] = field(default_factory=dict)
 
-    def new_metric(self, about: tuple[bytes, bytes], type: MetricType, tail: bytes, digest_keys: bool) -> MetricContext:
+    def new_metric(self, about: tuple[bytes, bytes], type: MetricType, tail: bytes) -> MetricContext:
         """Decode what is about a metric: fields before and behind its data, and the tail behind its points.
 
         Raises:
@@ -128,7 +121,7 @@ class ScopeContext:
             temporality=Temporality(temporality) if temporality in (1, 2) else Temporality.UNSPECIFIED,
             monotonic=type is MetricType.SUM and bool(found.get(3, 0)),
         )
-        context = self.metrics[about, type, tail] = MetricContext(identity, digest_keys)
+        context = self.metrics[about, type, tail] = MetricContext(identity)
         return context
 
 

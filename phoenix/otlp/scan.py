@@ -2,9 +2,10 @@
 
 Why it exists: decoding every attribute of every point costs 10 µs a point; the same points come again every tick. The
 scanner walks an ExportMetricsServiceRequest down to its points, takes the bytes of each point's key (attributes,
-bounds, flags) as one slice and looks it up. Only a slice never seen before is decoded, and given to
-`intern`, which returns the id of its identity. Times and values are gathered by numpy afterwards, with every tag byte
-checked.
+bounds, flags) as one slice and looks up its digest. Only a slice never seen before is decoded, and given to `intern`,
+which returns the id of its identity. Times and values are gathered by numpy afterwards, with every tag byte checked.
+Digests have 64 bits and are looked up per metric and resource: among a million slices of one of them, the chance that
+any two share a digest is 1 in 37 million.
 
 Any legal layout is read rightly. What is out of the ordinary goes the slow way: a point (exponential histograms,
 summaries, exemplars, unpacked arrays) through upb alone, a message (fields out of order or repeated, unknown fields)
@@ -22,6 +23,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from xxhash import xxh3_64_intdigest
 
 from phoenix.otlp.contexts import POINT_CLASSES, Intern, MetricContext, ResourceContext, ScopeContext
 from phoenix.otlp.errors import MalformedPayload
@@ -32,7 +34,7 @@ from phoenix.otlp.wire import LENGTH, fields, varint
 _NAME, _DESCRIPTION, _UNIT, _METADATA, _LIST, _SCHEMA_URL, _FIRST = 0x0A, 0x12, 0x1A, 0x62, 0x12, 0x1A, 0x0A
 _DATA = {type << 3 | LENGTH: type for type in MetricType if type}
 _NO_TAIL = (MetricType.GAUGE, MetricType.SUMMARY)
-_MAX_SLICES = 1_000_000
+_MAX_SLICES = 8_000_000
 
 
 class _Irregular(Exception):
@@ -117,14 +119,13 @@ class Scanner:
     Args:
         intern: called for each slice seen for the first time, with its identity; returns the id to use from then on. It
             may be called again for an identity it has given an id, and must then give the same.
-        max_slices: remember so many slices as they are; beyond that, start over and remember 16-byte digests, and
-            beyond eight times that, forget and start over again (ids stay, since `intern` gives the same).
+        max_slices: how many slices to remember (100 bytes each); beyond that, forget them all and start over (ids stay,
+            since `intern` gives the same).
     """
 
     def __init__(self, intern: Intern, *, max_slices: int = _MAX_SLICES) -> None:
         self._intern = intern
         self._max_slices = max_slices
-        self._digest_keys = False
         self._slices = 0
         self._resources: dict[bytes, ResourceContext] = {}
         self._layouts: dict[Layout, Layout] = {}
@@ -153,8 +154,6 @@ class Scanner:
 
     def _start_over(self) -> None:
         self._resources, self._layouts, self._slices = {}, {}, 0
-        self._max_slices *= 1 if self._digest_keys else 8
-        self._digest_keys = True
 
     def _scan(self, data: bytes, *, exact: bool) -> Scan:
         self._batches, self._odd, self._own_bytes, self._exact = {}, [], 0, exact
@@ -165,8 +164,8 @@ class Scanner:
         first = list(self._batches.values())
         self._batches = {}
         points = [self._checked(batch, data, octets, words) for batch in first]
-        # What did not fit was read again by itself, so that these layouts fit by construction.
-        again = [self._arrays(batch, words) for batch in self._batches.values()]
+        # What did not fit was read again by itself; of that everything fits.
+        again = [self._checked(batch, data, octets, words) for batch in self._batches.values()]
         found = [item for item in (*points, *again) if len(item.slots)]
         self._batches = {}
         return Scan(len(data), self._own_bytes, words, octets, found, self._odd)
@@ -213,7 +212,7 @@ class Scanner:
             tail = data[stop:end]
             for _ in _messages(about[1], 0, len(about[1]), _METADATA):
                 pass  # nothing but metadata may stand behind the data
-            context = scope.metrics.get((about, type, tail)) or scope.new_metric(about, type, tail, self._digest_keys)
+            context = scope.metrics.get((about, type, tail)) or scope.new_metric(about, type, tail)
         layout = context.layout
         if layout is None:
             reached = self._walk_singly(data, first, stop, context)
@@ -232,35 +231,37 @@ class Scanner:
 
     def _walk(self, data: bytes, at: int, stop: int, context: MetricContext, batch: Batch) -> int:
         """The hot loop: per point two or three bytes of length, one slice, one look-up. Returns where it ended."""
-        head, find = batch.layout.head, context.find
+        head, slots = batch.layout.head, context.slots
         add_slot, add_at = batch.slots.append, batch.at.append
-        while at < stop:
-            if data[at] != 10:
-                raise _Irregular(f"unexpected field at byte {at}")
-            size = data[at + 1]
-            if size < 128:
-                at += 2
-            elif (high := data[at + 2]) < 128:
-                size += (high << 7) - 128
-                at += 3
-            else:
-                size, at = varint(data, at + 1)
-            end = at + size
-            slot = find(data[at + head : end])
-            if slot is None:
+        end = at
+        while True:
+            try:
+                while at < stop:
+                    if data[at] != 10:
+                        raise _Irregular(f"unexpected field at byte {at}")
+                    size = data[at + 1]
+                    if size < 128:
+                        at += 2
+                    elif (high := data[at + 2]) < 128:
+                        size += (high << 7) - 128
+                        at += 3
+                    else:
+                        size, at = varint(data, at + 1)
+                    end = at + size
+                    add_slot(slots[xxh3_64_intdigest(data[at + head : end])])
+                    add_at(at)
+                    at = end
+                return at
+            except KeyError:
                 self._read(data, at, end, context)
-            else:
-                add_slot(slot)
-                add_at(at)
-            at = end
-        return at
+                at = end
 
     def _walk_tailed(self, data: bytes, at: int, stop: int, context: MetricContext, batch: Batch) -> int:
         """The same for points that have fields behind the key."""
-        head, tail, find = batch.layout.head, batch.layout.tail, context.find
+        head, tail, find = batch.layout.head, batch.layout.tail, context.slots.get
         add_slot, add_at, add_end = batch.slots.append, batch.at.append, batch.end.append
         for start, end in _extents(data, at, stop):
-            slot = find(data[start + head : end - tail])
+            slot = find(xxh3_64_intdigest(data[start + head : end - tail]))
             if slot is None:
                 self._read(data, start, end, context)
             else:
@@ -310,16 +311,13 @@ class Scanner:
 
     def _checked(self, batch: Batch, data: bytes, octets: Bytes, words: Words) -> Points:
         """The batch as arrays, without points whose head or tail is other than was taken for granted: those anew."""
-        at = np.array(batch.at, np.int64)
-        end = np.array(batch.end, np.int64) if batch.layout.tail else None
-        good = batch.layout.fits(octets, at, end)
-        if good.all():
-            return self._arrays(batch, words)
-        for index in np.flatnonzero(~good).tolist():
-            self._reread(batch, index, data)
-        kept = np.flatnonzero(good).tolist()
-        thinned = Batch(batch.layout, [batch.slots[index] for index in kept], [batch.at[index] for index in kept])
-        return self._arrays(thinned, words)
+        slots, at = _array(batch.slots), _array(batch.at)
+        good = batch.layout.fits(octets, at, _array(batch.end) if batch.layout.tail else None)
+        if not good.all():
+            for index in np.flatnonzero(~good).tolist():
+                self._reread(batch, index, data)
+            slots, at = slots[good], at[good]
+        return Points(batch.layout, slots, batch.layout.times(words, at), at)
 
     def _reread(self, batch: Batch, index: int, data: bytes) -> None:
         at = batch.at[index]
@@ -333,13 +331,12 @@ class Scanner:
             run -= 1
         raise _Irregular(f"point at byte {at} belongs to no metric")
 
-    def _arrays(self, batch: Batch, words: Words) -> Points:
-        at = np.array(batch.at, np.int64)
-        times = batch.layout.times(words, at) if len(at) else np.empty(0, np.int64)
-        return Points(batch.layout, np.array(batch.slots, np.int64), times, at)
-
 
 _NO_WORDS = np.empty(0, np.uint64)
+
+
+def _array(numbers: list[int]) -> Offsets:
+    return np.fromiter(numbers, np.int64, len(numbers))
 
 
 def _extents(data: bytes, at: int, stop: int) -> Iterator[tuple[int, int]]:
