@@ -167,7 +167,7 @@ EDITS = [
     ('replace_all_matches(datapoint.attributes, "{hello,404}", "gone")', {"s": "gone", "code": "gone"}),
     ('limit(datapoint.attributes, 2, ["code"])', {key: None for key in POINT if key not in ("code", "s")}),
     ("limit(datapoint.attributes, 99, [])", {}),
-    ("truncate_all(datapoint.attributes, 3)", {"s": "hel", "route": "/us"}),
+    ("truncate_all(datapoint.attributes, 4)", {"s": "hell", "route": "/use"}),
     ('merge_maps(datapoint.attributes, {"s": "new", "z": 1}, "insert")', {"z": 1}),
     ('merge_maps(datapoint.attributes, {"s": "new", "z": 1}, "update")', {"s": "new"}),
     ('merge_maps(datapoint.attributes, {"s": "new", "z": 1}, "upsert")', {"s": "new", "z": 1}),
