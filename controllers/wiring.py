@@ -7,12 +7,13 @@ from typing import TypeVar
 
 from controllers.catalog.reconciler import ProfileReconciler, TemplateReconciler
 from controllers.experiment import reconciler as experiment
-from controllers.garbage.reconciler import GarbageReconciler, TtlReconciler
+from controllers.garbage.reconciler import EventTtlReconciler, GarbageReconciler, TtlReconciler
 from controllers.hostlifecycle import reconciler as hostlifecycle
 from controllers.pipelinedeployment import reconciler as pipelinedeployment
 from controllers.placement import reconciler as placement
 from phoenix.aio.clock import Clock
 from phoenix.api.collector import Collector
+from phoenix.api.core import Event
 from phoenix.api.experiment import Experiment
 from phoenix.api.host import Host
 from phoenix.api.loadgenerator import LoadGenerator
@@ -106,6 +107,8 @@ def _garbage(manager: Manager, clock: Clock) -> None:
             controller.watches(manager.informer(owner), _dependents(dependents), when=_disappeared)
     ttl = manager.controller("ttl", TtlReconciler(manager.client, clock), workers=1)
     ttl.reconciles(manager.informer(Experiment), when=_spec_or_phase_changed)
+    events = manager.controller("events", EventTtlReconciler(manager.client, clock), workers=1)
+    events.reconciles(manager.informer(Event), when=_appeared)
 
 
 def _catalog(manager: Manager, clock: Clock) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import errno
-import gc
 import json
 import logging
 import os
@@ -28,7 +27,7 @@ from phoenix.agent.config import AgentConfig
 from phoenix.aio.clock import SYSTEM_CLOCK
 from phoenix.aio.signals import shutdown_event
 from phoenix.apiserver.config import DEFAULT_PORT, ServerConfig
-from phoenix.apiserver.server import ApiServer
+from phoenix.apiserver.server import ApiServer, tune_garbage_collector
 from phoenix.client.apply import apply
 from phoenix.client.config import ClientConfig
 from phoenix.client.http import HttpClient
@@ -93,10 +92,7 @@ async def _run_programs(config: UpConfig, client: HttpClient, stop: asyncio.Even
         host = group.create_task(agent.run(), name="agent")
         controllers = group.create_task(manager.run(stop), name="controllers")
         announce = group.create_task(_announce(manager, agent, ready), name="ready")
-        # Collecting long-lived objects was measured to cost more than all else: keep them out of collections.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 20)
+        tune_garbage_collector()
         await stop.wait()
         announce.cancel()
         await asyncio.wait({controllers})

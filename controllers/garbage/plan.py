@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container
 from datetime import datetime, timedelta
 
+from phoenix.api.core import Event
 from phoenix.api.experiment import Experiment
 from phoenix.apimachinery.conditions import parse_timestamp
 from phoenix.apimachinery.meta import Resource
@@ -27,3 +28,13 @@ def expires_in(experiment: Experiment, now: datetime) -> timedelta | None:
     if ttl is None or not experiment.status.phase.finished or not experiment.status.completed_at:
         return None
     return parse_timestamp(experiment.status.completed_at) + timedelta(seconds=ttl.seconds) - now
+
+
+EVENT_TTL = timedelta(hours=1)
+"""How long an event is kept after it last happened, as in Kubernetes."""
+
+
+def event_expires_in(event: Event, now: datetime) -> timedelta:
+    """Time left until an event is deleted; zero or less: now."""
+    seen = event.last_timestamp or event.first_timestamp or event.metadata.creation_timestamp
+    return parse_timestamp(seen) + EVENT_TTL - now if seen else EVENT_TTL

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Generic, TypeVar
 
-from controllers.garbage.plan import expires_in, orphaned
+from controllers.garbage.plan import event_expires_in, expires_in, orphaned
 from phoenix.aio.clock import Clock
+from phoenix.api.core import Event
 from phoenix.api.experiment import Experiment
 from phoenix.api.scheme import BY_GVK
 from phoenix.apimachinery.meta import OwnerReference, Resource
@@ -57,5 +58,23 @@ class TtlReconciler:
             return Result()
         if left.total_seconds() > 0:
             return Result(requeue_after_s=left.total_seconds())
+        await delete_if_present(self._client, found)
+        return Result()
+
+
+class EventTtlReconciler:
+    """Deletes events some time after they last happened, so that the store does not grow for ever."""
+
+    def __init__(self, client: Client, clock: Clock) -> None:
+        self._client, self._clock = client, clock
+
+    async def reconcile(self, request: Request) -> Result:
+        """Delete, or come back when it is time."""
+        found = await get_or_none(self._client, Event, request.key.name, request.key.namespace)
+        if found is None:
+            return Result()
+        left = event_expires_in(found, self._clock.now())
+        if left.total_seconds() > 0:
+            return Result(requeue_after_s=left.total_seconds() + 1)
         await delete_if_present(self._client, found)
         return Result()

@@ -48,6 +48,7 @@ class Rendering:
 
     config: dict[str, Any]
     config_hash: str
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

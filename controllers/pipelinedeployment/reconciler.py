@@ -127,7 +127,7 @@ class PipelineDeploymentReconciler:
         rendered = render(
             resolved, variant_labels=deployment.spec.variant_labels, measurement=deployment.spec.measurement
         )
-        return Rendering(rendered.config, rendered.config_hash)
+        return Rendering(rendered.config, rendered.config_hash, tuple(str(item) for item in rendered.findings))
 
     async def _report_problem(self, deployment: PipelineDeployment, error: PipelineError) -> None:
         status = problem_status(deployment, error.code, str(error)[:900], self._clock.now())
@@ -202,6 +202,8 @@ class PipelineDeploymentReconciler:
                 f"rolling out revision {number} ({wanted.pipeline_hash})",
                 data={"revision": number, "pipelineHash": wanted.pipeline_hash},
             )
+            for warning in self._render(deployment, wanted.config).warnings:
+                await self._events.record(deployment, "PipelineWarning", warning, type_=WARNING)
 
     async def _put_collector(self, deployment: PipelineDeployment, change: CollectorChange) -> None:
         spec = {

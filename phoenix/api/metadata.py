@@ -20,6 +20,9 @@ _DNS_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]
 _WORD = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?\Z")
 _INVALID = "FieldValueInvalid"
 
+NAMED_IN_LABELS = frozenset({"Namespace", "Experiment", "PipelineDeployment", "Host"})
+"""Kinds whose names their children carry as label values, which are shorter than names may be."""
+
 
 def metadata_causes(info: KindInfo, metadata: Any) -> list[Cause]:
     """What is wrong with an object's metadata; wrong JSON types are left to the model to report."""
@@ -45,7 +48,7 @@ def _required(field: str, message: str) -> Cause:
 
 def _name_causes(info: KindInfo, metadata: JsonObject) -> Iterator[Cause]:
     name, prefix = metadata.get("name"), metadata.get("generateName")
-    label_only = info.kind == "Namespace"
+    label_only = info.kind in NAMED_IN_LABELS
     if isinstance(name, str) and name:
         if problem := name_problem(name, label_only=label_only):
             yield Cause(_INVALID, f"Invalid value: {shown(name)}: {problem}", "metadata.name")

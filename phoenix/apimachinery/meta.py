@@ -95,7 +95,10 @@ class OwnerReference(Model):
 class ObjectMeta(Model):
     """Standard object metadata, as in Kubernetes."""
 
-    name: str = Field(default="", description="unique within its kind and namespace: a DNS label, at most 63 chars")
+    name: str = Field(
+        default="",
+        description="unique within its kind and namespace: lower-case letters, digits, - and .; 63 characters for what children name in labels, else 253",
+    )
     generate_name: str | None = Field(default=None, description="prefix from which the server makes a name")
     namespace: str = Field(default="", description="namespace; empty for cluster-scoped kinds")
     uid: str = Field(default="", description="set by the server; differs for each object ever made")
