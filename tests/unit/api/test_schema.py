@@ -176,9 +176,15 @@ def test_wrong_kind_and_version_are_named() -> None:
      ("-a", False), ("a-", False), ("a..b", False), ("a_b", False), ("a\n", False), ("ä", False)],
 )  # fmt: skip
 def test_names_are_dns_subdomains(name: str, good: bool) -> None:
+    assert fields(Event, {"metadata": {"name": name}}) == ([] if good else [("metadata.name", "Invalid")])
+
+
+def test_names_that_children_carry_as_labels_are_dns_labels() -> None:
     wire = experiment()
-    wire["metadata"]["name"] = name
-    assert fields(Experiment, wire) == ([] if good else [("metadata.name", "Invalid")])
+    wire["metadata"]["name"] = "x" * 63
+    assert fields(Experiment, wire) == []
+    wire["metadata"]["name"] = "x" * 64
+    assert fields(Experiment, wire) == [("metadata.name", "Invalid")]
 
 
 def test_namespace_names_are_dns_labels() -> None:
