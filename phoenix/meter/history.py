@@ -102,24 +102,26 @@ class History:
         steps[firsts] = 0.0
         increase = np.add.reduceat(steps, firsts)
         first_s, last_s = (times[firsts] - start_ns) / _S, (end_ns - times[lasts]) / _S
-        with np.errstate(divide="ignore", invalid="ignore"):
-            factor = _extrapolation(
-                (times[lasts] - times[firsts]) / _S, counts, first_s, last_s, values[firsts], increase
-            )
-        per_second = np.where(is_delta, np.add.reduceat(values, firsts), increase * factor) / (range_ns / _S)
-        enough = (counts > 1) | is_delta
-        return Vector(whole[enough], per_second[enough])
+        sampled_s = (times[lasts] - times[firsts]) / _S
+        enough = (counts > 1) & ~is_delta
+        increase[enough] *= _extrapolation(
+            sampled_s[enough], counts[enough], first_s[enough], last_s[enough], values[firsts][enough], increase[enough]
+        )
+        total = np.where(is_delta, np.add.reduceat(values, firsts), increase)
+        enough |= is_delta
+        return Vector(whole[enough], total[enough] / (range_ns / _S))
 
 
 def _extrapolation(
     sampled_s: Floats, counts: Ids, to_start_s: Floats, to_end_s: Floats, first: Floats, increase: Floats
 ) -> Floats:
-    """Prometheus's extrapolatedRate: by how much an increase is stretched to cover the range."""
+    """Prometheus's extrapolatedRate: by how much an increase is stretched to cover the range; two points or more."""
     interval_s = sampled_s / (counts - 1)
     limit_s = interval_s * _EXTRAPOLATION
     to_start_s = np.where(to_start_s >= limit_s, interval_s / 2, to_start_s)
-    to_zero_s = sampled_s * (first / increase)  # a counter does not begin below zero
-    to_start_s = np.where((increase > 0) & (first >= 0) & (to_zero_s < to_start_s), to_zero_s, to_start_s)
+    rising = (increase > 0) & (first >= 0)
+    to_zero_s = sampled_s * np.divide(first, increase, out=np.full_like(first, np.inf), where=rising)
+    to_start_s = np.minimum(to_start_s, to_zero_s)  # a counter does not begin below zero
     to_end_s = np.where(to_end_s >= limit_s, interval_s / 2, to_end_s)
     stretched: Floats = (sampled_s + to_start_s + to_end_s) / sampled_s
     return stretched

@@ -1,0 +1,166 @@
+"""Points per second that one meter process takes over real HTTP, points shuffled in every request.
+
+    python -m benchmarks.meter_throughput [seconds] [--new]
+
+Starts the shipped `python -m phoenix.meter` and posts requests of 10,000 counter points with 8 attributes (349 bytes a
+point) over one connection, plain, each request in another order and with another time stamp, one signal asked for. The
+figure that other work on the machine disturbs least is CPU per point. `--new` posts only series never seen before, and
+tells the memory a series takes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import resource
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import psutil
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest as Request
+
+POINTS, METRICS, BODIES = 10_000, 10, 16
+TIME = 0x1122334455667788
+STREAM = "sum by (k8s_namespace_name) (rate(app_metric_0_total[4s]))"
+
+
+def payload(first: int, seed: int) -> bytes:
+    """POINTS points of series numbered from `first`, in an order that `seed` decides; every time stamp is TIME."""
+    order, request = random.Random(seed), Request()
+    scope = request.resource_metrics.add()
+    for key, value in (("service.name", "checkout"), ("service.version", "1.2.3"), ("deployment.environment", "test")):
+        scope.resource.attributes.add(key=key).value.string_value = value
+    metrics = scope.scope_metrics.add()
+    for number in range(METRICS):
+        data = metrics.metrics.add(name=f"app.metric.{number}", unit="1").sum
+        data.aggregation_temporality, data.is_monotonic = 2, True
+        series = list(range(first, first + POINTS // METRICS))
+        order.shuffle(series)
+        for index in series:
+            point = data.data_points.add(start_time_unix_nano=TIME - 1, time_unix_nano=TIME, as_double=order.random())
+            for key, text in attributes(index):
+                point.attributes.add(key=key).value.string_value = text
+            point.attributes.add(key="http.response.status_code").value.int_value = (200, 201, 404, 500)[index % 4]
+    return request.SerializeToString()
+
+
+def attributes(index: int) -> list[tuple[str, str]]:
+    return [
+        ("http.request.method", ("GET", "POST", "PUT", "DELETE")[index % 4]),
+        ("http.route", f"/api/v1/resource{index % 37}/{{id}}"),
+        ("k8s.namespace.name", f"team-{index % 13}"),
+        ("k8s.pod.name", f"checkout-7d9f8b6c5-{index:06x}"),
+        ("host.name", f"node-{index % 50:03d}.eu-west-1.internal"),
+        ("cloud.region", "eu-west-1"),
+        ("service.instance.id", f"627cc493-f310-47de-96bd-{index:012x}"),
+    ]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def start(folder: Path) -> tuple[subprocess.Popen[bytes], int, int]:
+    """The meter, its OTLP port and its health port; ready."""
+    otlp, health = free_port(), free_port()
+    config = {
+        "otlpAddress": f"127.0.0.1:{otlp}",
+        "healthAddress": f"127.0.0.1:{health}",
+        "variants": ["baseline"],
+        "signals": [{"name": "rate", "query": STREAM}],
+    }
+    path = folder / "config.json"
+    path.write_text(json.dumps(config))
+    child = subprocess.Popen([sys.executable, "-m", "phoenix.meter", "--config", str(path)])
+    for _ in range(400):
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{health}/").read()
+            return child, otlp, health
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.05)
+    raise TimeoutError("the meter did not get ready")
+
+
+class Sender:
+    """One connection that posts and waits for each answer."""
+
+    def __init__(self, port: int) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port))
+
+    def post(self, body: bytes) -> None:
+        stamped = body.replace(TIME.to_bytes(8, "little"), time.time_ns().to_bytes(8, "little"))
+        head = (
+            "POST /v/baseline/v1/metrics HTTP/1.1\r\nHost: meter\r\nContent-Type: application/x-protobuf\r\n"
+            f"Content-Length: {len(stamped)}\r\n\r\n"
+        )
+        self._socket.sendall(head.encode())
+        self._socket.sendall(stamped)
+        answer = self._socket.recv(4096)
+        assert b" 200 " in answer, answer
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def steady(child: psutil.Process, sender: Sender, seconds: float) -> None:
+    bodies = [payload(0, seed) for seed in range(BODIES)]
+    for body in bodies:
+        sender.post(body)
+    posted, began, cpu = 0, time.perf_counter(), cpu_s(child)
+    while time.perf_counter() - began < seconds:
+        sender.post(bodies[posted % BODIES])
+        posted += 1
+    wall, cpu = time.perf_counter() - began, cpu_s(child) - cpu
+    points = posted * POINTS
+    print(f"{points:,} points of {POINTS:,} series, shuffled in each of {posted} requests of {len(bodies[0]):,} bytes")
+    print(f"wall  {points / wall:>12,.0f} points/s")
+    print(f"CPU   {points / cpu:>12,.0f} points per CPU second, {cpu / points * 1e6:.3f} us a point")
+    own = resource.getrusage(resource.RUSAGE_SELF)
+    print(f"sender CPU {own.ru_utime + own.ru_stime:.1f} s in all, load average {os.getloadavg()[0]:.1f}")
+
+
+def new_series(child: psutil.Process, sender: Sender, health: int, requests: int = 10) -> None:
+    sender.post(payload(0, 0))
+    before, cpu = child.memory_info().rss, cpu_s(child)
+    for number in range(1, requests + 1):
+        sender.post(payload(number * POINTS, number))
+    cpu = cpu_s(child) - cpu
+    flush = urllib.request.Request(f"http://127.0.0.1:{health}/flush", method="POST")
+    urllib.request.urlopen(flush).read()
+    series = requests * POINTS
+    grown = child.memory_info().rss - before
+    print(f"{series:,} new series: {cpu / series * 1e6:.1f} us and {grown / series:,.0f} bytes each")
+
+
+def cpu_s(child: psutil.Process) -> float:
+    times = child.cpu_times()
+    return times.user + times.system
+
+
+def main() -> None:
+    seconds = next((float(word) for word in sys.argv[1:] if word[0] != "-"), 3.0)
+    with tempfile.TemporaryDirectory() as folder:
+        child, otlp, health = start(Path(folder))
+        try:
+            sender = Sender(otlp)
+            if "--new" in sys.argv:
+                new_series(psutil.Process(child.pid), sender, health)
+            else:
+                steady(psutil.Process(child.pid), sender, seconds)
+            sender.close()
+        finally:
+            child.terminate()
+            child.wait(10)
+
+
+if __name__ == "__main__":
+    main()
