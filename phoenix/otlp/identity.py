@@ -183,7 +183,7 @@ def _float_text(value: float) -> str:
     if not math.isfinite(value):
         return f"json: unsupported value: {'NaN' if math.isnan(value) else '+Inf' if value > 0 else '-Inf'}"
     if value != 0 and not 1e-6 <= abs(value) < 1e21:
-        mantissa, _, exponent = f"{Decimal(repr(value)):e}".partition("e")
+        mantissa, _, exponent = f"{Decimal(repr(value)).normalize():e}".partition("e")
         return f"{mantissa}e{exponent[0]}{exponent[1:].lstrip('0')}"
     fixed = format(Decimal(repr(value)), "f")
     return fixed.removesuffix(".0") if "." in fixed else fixed
@@ -194,6 +194,6 @@ def format_bound(bound: float) -> str:
     if math.isinf(bound):
         return "+Inf" if bound > 0 else "-Inf"
     if bound != 0 and not 1e-4 <= abs(bound) < 1e6:  # where Go turns to exponents
-        mantissa, _, exponent = f"{Decimal(repr(bound)):e}".partition("e")
+        mantissa, _, exponent = f"{Decimal(repr(bound)).normalize():e}".partition("e")
         return f"{mantissa}e{exponent[0]}{exponent[1:].rjust(2, '0')}"
     return _float_text(bound)
