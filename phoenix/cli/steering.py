@@ -1,0 +1,91 @@
+"""What start, stop, promote and rollback share: look, patch spec, say what happens next, wait if asked to."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from phoenix.api.experiment import Experiment
+from phoenix.cli.commands.wait import wait_for
+from phoenix.cli.completing import complete_experiments
+from phoenix.cli.finding import fetch_typed
+from phoenix.cli.kinds import Ref, expect, parse_ref, qualified
+from phoenix.cli.options import add_timeout_flag, add_wait_flag
+from phoenix.cli.session import Session
+from phoenix.cli.waiting import Goal
+
+Wire = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SteerOptions:
+    """Which experiment, and whether to wait until it is so."""
+
+    ref: Ref
+    wait: bool
+    timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Steer:
+    """What to do.
+
+    Args:
+        spec: merge patch of spec; empty: it is so already.
+        done: `stopped`, for the line on stdout.
+        next: what happens now, for people.
+        reached: whether it has happened, of an experiment; None: there is nothing to wait for.
+        hopeless: why it will not; empty while it can.
+    """
+
+    spec: Wire
+    done: str
+    next: str
+    reached: Callable[[Experiment], bool] | None = None
+    hopeless: Callable[[Experiment], str] = lambda _: ""
+
+
+def add_flags(parser: argparse.ArgumentParser, wait_help: str) -> None:
+    """experiment/x, --wait, --timeout."""
+    words = parser.add_argument("experiment", metavar="experiment/NAME", help="the experiment")
+    words.completer = complete_experiments  # type: ignore[attr-defined]  # argcomplete's own way
+    add_wait_flag(parser, default=False, help_text=wait_help)
+    add_timeout_flag(parser, "2m")
+
+
+def read_options(arguments: argparse.Namespace) -> SteerOptions:
+    """Raises UsageError."""
+    ref = expect(parse_ref(arguments.experiment, Experiment), Experiment)
+    return SteerOptions(ref, arguments.wait, arguments.timeout)
+
+
+async def steer(session: Session, options: SteerOptions, decide: Callable[[Experiment], Steer]) -> int:
+    """Do what `decide` says of the experiment as it is now. Raises what `decide` raises, WaitFailed."""
+    ref = options.ref
+    async with session.client() as client:
+        experiment = await fetch_typed(client, Experiment, ref.name, session.namespace)
+        decided = decide(experiment)
+        if decided.spec:
+            await client.raw_patch(ref.kind.info, ref.name, session.namespace, {"spec": decided.spec})
+        session.line(f"{qualified(ref.kind.info)}/{ref.name} {decided.done}")
+        session.out.flush()
+        session.note(decided.next)
+        if options.wait and decided.reached is not None:
+            await wait_for(session, client, ref, _goal(decided, decided.reached), options.timeout_s)
+            session.note(f"{ref}: done")
+    return 0
+
+
+def _goal(decided: Steer, reached: Callable[[Experiment], bool]) -> Goal:
+    def state(wire: Wire | None) -> str:
+        status = Experiment.from_wire(wire).status if wire else None
+        return f"its phase is {status.phase}" if status else "it is not there"
+
+    return Goal(
+        text=f"it to be {decided.done}",
+        reached=lambda wire: wire is not None and reached(Experiment.from_wire(wire)),
+        state=state,
+        hopeless=lambda wire: decided.hopeless(Experiment.from_wire(wire)) if wire is not None else "",
+    )
