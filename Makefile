@@ -49,11 +49,13 @@ types: $(STAMP) ## mypy, strict
 imports: $(STAMP) ## the rooms: import-linter
 	@$(BIN)/lint-imports --no-cache
 
-schemas: $(STAMP) ## generate CRDs and JSON Schemas from the models
+schemas: $(STAMP) ## generate CRDs, JSON Schemas and the reference from the models
 	@$(BIN)/python -m phoenix.api.generate schemas
+	@$(BIN)/python -m phoenix.api.reference docs/reference
 
-verify-schemas: $(STAMP) ## fail when schemas/ is stale
+verify-schemas: $(STAMP) ## fail when schemas/ or docs/reference/ is stale
 	@$(BIN)/python -m phoenix.api.generate schemas --check
+	@$(BIN)/python -m phoenix.api.reference docs/reference --check
 
 bench: $(STAMP) ## measured comparisons, each a ratio in one run
 	@$(BIN)/python -m benchmarks
