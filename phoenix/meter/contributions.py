@@ -8,6 +8,7 @@ Rows are written by the owner of the registry; `rank` works on copies (`freeze`)
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -28,22 +29,34 @@ class _Family:
 
     def __init__(self) -> None:
         self.labels: dict[str, int] = {}
-        self.rows = np.zeros((16, 0), np.uint64)
         self.units = Column(np.int64)
+        self._rows = bytearray()
+        self._row = struct.Struct("")
 
     def add(self, unit: int, labels: Mapping[str, str]) -> None:
+        places = self.labels
         for label in labels:
-            self.labels.setdefault(label, len(self.labels))
-        index = self.units.append(unit)
-        height, width = self.rows.shape
-        if index >= height or len(self.labels) > width:
-            grown = np.zeros((max(height, 2 * index), len(self.labels)), np.uint64)
-            grown[:index, :width] = self.rows[:index]
-            self.rows = grown
-        row = [0] * len(self.labels)
-        for label, value in labels.items():
-            row[self.labels[label]] = (hash((label, value)) & _HASH_MASK) or 1
-        self.rows[index] = row
+            if label not in places:
+                places[label] = len(places)
+        if self._row.size != 8 * len(places):
+            self._widen()
+        row = [0] * len(places)
+        for pair in labels.items():
+            row[places[pair[0]]] = (hash(pair) & _HASH_MASK) or 1
+        self._rows += self._row.pack(*row)
+        self.units.append(unit)
+
+    def _widen(self) -> None:
+        old = self.rows()
+        wider = np.zeros((len(old), len(self.labels)), np.uint64)
+        wider[:, : old.shape[1]] = old
+        self._rows, self._row = bytearray(wider.tobytes()), struct.Struct(f"={len(self.labels)}Q")
+
+    def rows(self) -> Hashes:
+        """A copy, shape (series, labels)."""
+        width = self._row.size // 8
+        flat = np.frombuffer(bytes(self._rows), np.uint64)
+        return flat.reshape(len(self.units), width)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +95,7 @@ class Contributions:
             family = self._families[name]
             units = family.units.all
             live = np.flatnonzero(whole[units])
-            frozen.append(Frozen(name, tuple(family.labels), family.rows[live], whole[units[live]]))
+            frozen.append(Frozen(name, tuple(family.labels), family.rows()[live], whole[units[live]]))
         return [family for family in frozen if len(family.weights)]
 
 

@@ -22,15 +22,17 @@ from phoenix.meter.columns import Column
 from phoenix.otlp.identity import (
     MetricIdentity,
     PointIdentity,
+    label_ident,
+    series_base,
     series_count,
     series_family,
-    series_key,
     series_labels,
     stream_key,
 )
 
 Ids = npt.NDArray[np.int64]
 _MAX_SHAPES = 1 << 24
+_MASK = (1 << 128) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,39 @@ class Observer(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class _Translated:
+    """What Prometheus makes of a metric of a resource."""
+
+    family: str
+    base: int
+    """stands for the family"""
+    labels: Mapping[str, str]
+    """the resource's"""
+    labels_ident: int
+    plain: bool
+    """whether each resource attribute is one label"""
+
+    @classmethod
+    def of(cls, metric: MetricIdentity) -> _Translated:
+        family, labels = series_family(metric), series_labels(metric.resource, ())
+        ident = sum(label_ident(label, text) for label, text in labels.items())
+        return cls(family, series_base(family, metric.type), labels, ident, len(labels) == len(metric.resource))
+
+    def series(self, point: PointIdentity) -> tuple[int, Mapping[str, str]]:
+        """(what stands for the series, its labels)."""
+        labels = dict(self.labels)
+        key = self.base + self.labels_ident
+        for part in point.parts:
+            labels[part.label] = part.text
+            key += part.label_ident
+        # Labels that meet under one name, or are empty, are rare and need the careful way.
+        if not self.plain or len(labels) != len(self.labels) + len(point.parts) or "" in labels.values():
+            labels = series_labels(point.metric.resource, point.attributes)
+            key = self.base + sum(label_ident(label, text) for label, text in labels.items())
+        return key & _MASK, labels
+
+
 class Registry:
     """Gives out ids; `intern` is what a Scanner needs."""
 
@@ -71,14 +106,14 @@ class Registry:
         self.unit_inherits = Column(np.bool_)
         """whether it was live whenever its parent was, before the split"""
         self.owns_bytes = False
-        self._streams: dict[bytes, int] = {}
+        self._streams: dict[int, int] = {}
         self._slots: dict[int, int] = {}
         self._shapes: dict[tuple[tuple[float, ...], bool, int], int] = {}
-        self._units: dict[bytes, int] = {}
+        self._units: dict[int, int] = {}
         self._bounds: dict[int, tuple[float, ...]] = {}
         self._parts: dict[int, dict[float, int]] = {}
         self._more_units: dict[int, Ids] = {}
-        self._families: dict[bytes, str] = {}
+        self._metrics: dict[int, _Translated] = {}
 
     @property
     def streams(self) -> int:
@@ -92,7 +127,7 @@ class Registry:
 
     def intern(self, point: PointIdentity) -> int:
         """Slot of a point identity, the same for equal ones."""
-        stream = self._streams.setdefault(stream_key(point.metric, point.attributes), len(self._streams))
+        stream = self._streams.setdefault(stream_key(point), len(self._streams))
         shape = self._shapes.setdefault((point.bounds, point.recorded, point.own_bytes), len(self._shapes))
         key = stream * _MAX_SHAPES + shape
         slot = self._slots.get(key)
@@ -102,12 +137,11 @@ class Registry:
 
     def _new_slot(self, point: PointIdentity, stream: int) -> int:
         metric = point.metric
-        family = self._families.get(metric.key)
-        if family is None:
-            family = self._families[metric.key] = series_family(metric)
-        labels = series_labels(metric.resource, point.attributes)
+        translated = self._metrics.get(metric.key)
+        if translated is None:
+            translated = self._metrics[metric.key] = _Translated.of(metric)
+        key, labels = translated.series(point)
         count = series_count(metric.type, point.bounds)
-        key = series_key(family, metric.type, labels)
         unit = self._units.get(key)
         fresh = unit is None
         if unit is None:
@@ -122,7 +156,7 @@ class Registry:
         self.owns_bytes = self.owns_bytes or point.own_bytes > 0
         if not fresh and (unit in self._parts or self._bounds.get(unit, ()) != point.bounds):
             self._share(slot, unit, point.bounds)
-        series = NewSeries(slot, unit, fresh, metric, family, labels, point.bounds, point.recorded)
+        series = NewSeries(slot, unit, fresh, metric, translated.family, labels, point.bounds, point.recorded)
         for observer in self.observers:
             observer.enroll(series)
         return slot

@@ -76,7 +76,8 @@ class Signals:
             self._by_metric.setdefault(answer.signal.metric, []).append(answer)
         ranges = [round(answer.signal.rate_s * 1e9) for answer in self._answers if answer.signal.rate_s]
         self._history = History(max(*ranges, window_ns, 0))
-        self._value, self._count, self._sum, self._bucket, self._quantile = (Column(np.int64) for _ in range(5))
+        # By slot, the first member of each part that it has; -1 or beyond the end: nobody asked.
+        self._columns = {part: Column(np.int64) for part in ("value", "count", "sum", "bucket", "quantile")}
         self._buckets = Column(np.int64)
         """buckets that a slot's bounds make; a point with another number of counts is broken and gives no buckets"""
         self._members: dict[tuple[int, str, tuple[float, ...]], int] = {}
@@ -89,12 +90,13 @@ class Signals:
             return
         if len(self._types) < _REMEMBERED_NAMES:
             self._types[series.family] = series.metric.type
-        recorded_and = self._first_members(series)
-        for column, key in ((self._value, "value"), (self._count, "count"), (self._sum, "sum")):
-            column.append(recorded_and.get(key, _NONE))
-        self._bucket.append(recorded_and.get("bucket", _NONE))
-        self._quantile.append(recorded_and.get("quantile", _NONE))
-        self._buckets.append(len(series.bounds) + 1)
+        for part, member in self._first_members(series).items():
+            column = self._columns[part]
+            column.extend(series.slot + 1, _NONE)
+            column[series.slot] = member
+            if part == "bucket":
+                self._buckets.extend(series.slot + 1, 0)
+                self._buckets[series.slot] = len(series.bounds) + 1
 
     def _first_members(self, series: NewSeries) -> dict[str, int]:
         if not series.recorded:
@@ -131,7 +133,7 @@ class Signals:
 
     def take(self, scan: Scan, from_ns: int, before_ns: int) -> None:
         """Keep the values that signals ask for, of points with from <= time < before (the others are not counted)."""
-        if not self._answers:
+        if not self._members:
             return
         for points in scan.points:
             self._take_points(scan, points, from_ns, before_ns)
@@ -143,32 +145,38 @@ class Signals:
         on_time = (points.times >= from_ns) & (points.times < before_ns)
         layout = points.layout
 
-        def wanted(column: Column[np.int64], whole: npt.NDArray[np.bool_] = on_time) -> tuple[Ids, Ids, Ids] | None:
-            members = column.all[points.slots]
+        def wanted(part: str, whole: npt.NDArray[np.bool_] = on_time) -> tuple[Ids, Ids, Ids] | None:
+            members = _looked_up(self._columns[part], points.slots)
+            if members is None:
+                return None
             chosen = np.flatnonzero((members >= 0) & whole)
             return (members[chosen], points.times[chosen], points.at[chosen]) if len(chosen) else None
 
         if not layout.histogram:
-            if found := wanted(self._value):
+            if found := wanted("value"):
                 self._history.add(found[0], found[1], layout.values(scan.words, scan.octets, found[2]))
             return
-        if found := wanted(self._count):
+        if found := wanted("count"):
             self._history.add(found[0], found[1], layout.counts(scan.words, found[2]))
-        if found := wanted(self._sum):
+        if found := wanted("sum"):
             self._history.add(found[0], found[1], layout.sums(scan.words, found[2]))
-        whole = on_time & (self._buckets.all[points.slots] == layout.bucket_count)
-        if found := wanted(self._bucket, whole):
+        expected = _looked_up(self._buckets, points.slots)
+        if expected is not None and (found := wanted("bucket", on_time & (expected == layout.bucket_count))):
             buckets = layout.cumulative_buckets(scan.words, found[2])
             members = found[0][:, None] + np.arange(layout.bucket_count)[None, :]
             self._history.add(members.ravel(), np.repeat(found[1], layout.bucket_count), buckets.ravel())
 
     def _take_odd(self, point: OddPoint) -> None:
-        parts = ((self._value, point.value), (self._count, point.count), (self._sum, point.sum))
-        rows = [(int(column[point.slot]), value) for column, value in parts if value is not None]
-        buckets = point.buckets if len(point.buckets) == self._buckets[point.slot] else ()
-        for column, values in ((self._bucket, buckets), (self._quantile, point.quantiles)):
-            first = int(column[point.slot])
-            rows += [(first + index if first >= 0 else _NONE, value) for index, value in enumerate(values)]
+        def first(part: str) -> int:
+            column = self._columns[part]
+            return int(column[point.slot]) if point.slot < len(column) else _NONE
+
+        numbers = (("value", point.value), ("count", point.count), ("sum", point.sum))
+        rows = [(first(part), value) for part, value in numbers if value is not None]
+        if point.slot < len(self._buckets) and len(point.buckets) == self._buckets[point.slot]:
+            rows += [(first("bucket") + index, value) for index, value in enumerate(point.buckets)]
+        if (quantile := first("quantile")) >= 0:
+            rows += [(quantile + index, value) for index, value in enumerate(point.quantiles)]
         rows = [(member, value) for member, value in rows if member >= 0]
         if rows:
             members, values_ = zip(*rows, strict=True)
@@ -234,6 +242,17 @@ def _grouped(answer: _Answer, vector: Vector, members: int) -> dict[str, float]:
         numbers = numbers / np.maximum(counts, 1)
     found = {key: float(numbers[index]) for key, index in answer.groups.items() if counts[index]}
     return {key: value for key, value in sorted(found.items()) if np.isfinite(value)}
+
+
+def _looked_up(column: Column[np.int64], slots: Ids) -> Ids | None:
+    """Elements of slots, -1 beyond the column's end; None if nobody asked for any."""
+    if not len(column):
+        return None
+    known = column.all
+    if int(slots.max()) < len(known):
+        return known[slots]
+    found: Ids = np.where(slots < len(known), known[np.minimum(slots, len(known) - 1)], _NONE)
+    return found
 
 
 def _escaped(value: str) -> str:

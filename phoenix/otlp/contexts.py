@@ -6,11 +6,11 @@ and so to the same id.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
+from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope, KeyValue
 from opentelemetry.proto.metrics.v1.metrics_pb2 import (
     ExponentialHistogramDataPoint,
     HistogramDataPoint,
@@ -21,7 +21,15 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from xxhash import xxh3_64_intdigest
 
-from phoenix.otlp.identity import OWN_PREFIX, Attributes, MetricIdentity, PointIdentity, attributes
+from phoenix.otlp.identity import (
+    OWN_PREFIX,
+    Attributes,
+    MetricIdentity,
+    Part,
+    PointIdentity,
+    any_value,
+    attributes,
+)
 from phoenix.otlp.layout import Layout
 from phoenix.otlp.model import MetricType, Temporality
 from phoenix.otlp.wire import LENGTH, fields, varint
@@ -61,6 +69,11 @@ class MetricContext:
     bare: int | None = None
     """id of the point that has no attributes; not in `slots`, because a point cut short looks like it"""
 
+    @property
+    def attributes_tag(self) -> int:
+        """Tag byte of an attribute of a point."""
+        return _ATTRIBUTES_FIELD[self.identity.type] << 3 | LENGTH
+
     def lookup(self, key: bytes) -> int | None:
         """Id of a key, also of the empty one; None when it is new."""
         return self.slots.get(xxh3_64_intdigest(key)) if key else self.bare
@@ -72,10 +85,14 @@ class MetricContext:
         else:
             self.bare = slot
 
-    def point(self, key: bytes) -> PointIdentity:
-        """Identity of a point from its key fields, or from the whole point. Raises DecodeError."""
+    def point(self, raw: bytes, known: KnownParts) -> PointIdentity:
+        """Identity of a point from its key fields, or from the whole of it. Raises DecodeError."""
         kind = self.identity.type
-        message = POINT_CLASSES[kind].FromString(key)
+        number = _ATTRIBUTES_FIELD[kind]
+        plain = known.plain(raw, self.attributes_tag)
+        if plain is not None:
+            return PointIdentity(self.identity, plain)
+        message = POINT_CLASSES[kind].FromString(raw)
         if kind is MetricType.HISTOGRAM:
             bounds = tuple(message.explicit_bounds)
         elif kind is MetricType.SUMMARY:
@@ -84,11 +101,50 @@ class MetricContext:
             bounds = ()
         return PointIdentity(
             metric=self.identity,
-            attributes=attributes(message.attributes),
+            parts=known.distinct([pair.SerializeToString() for pair in message.attributes]),
             bounds=bounds,
             recorded=not message.flags & _NO_RECORDED_VALUE,
-            own_bytes=own_bytes(key, _ATTRIBUTES_FIELD[kind]),
+            own_bytes=own_bytes(raw, number),
         )
+
+
+class KnownParts:
+    """Attributes decoded so far, by their bytes: most values of most attributes come again in other series.
+
+    Bounded: at `capacity` attributes all are forgotten.
+    """
+
+    def __init__(self, capacity: int = 200_000) -> None:
+        self._capacity = capacity
+        self._parts: dict[bytes, Part] = {}
+
+    def part(self, raw: bytes) -> Part:
+        """The attribute of a KeyValue message. Raises DecodeError."""
+        part = self._parts.get(raw)
+        if part is None:
+            if len(self._parts) >= self._capacity:
+                self._parts.clear()
+            pair = KeyValue.FromString(raw)
+            part = self._parts[raw] = Part(pair.key, any_value(pair.value))
+        return part
+
+    def distinct(self, raws: Iterable[bytes]) -> tuple[Part, ...]:
+        """Attributes without our own; of a key given twice the last. Raises DecodeError."""
+        parts = {part.key: part for part in map(self.part, raws)}
+        return tuple(part for part in parts.values() if not part.own)
+
+    def plain(self, key: bytes, tag: int) -> tuple[Part, ...] | None:
+        """The attributes of a key that consists of short ones alone, none of them ours; None if there is more to it."""
+        raws: list[bytes] = []
+        at, end = 0, len(key)
+        while at < end:
+            if key[at] != tag or at + 1 >= end or key[at + 1] > 127:
+                return None
+            start, at = at + 2, at + 2 + key[at + 1]
+            raws.append(key[start:at])
+        parts = tuple(map(self.part, raws)) if at == end else ()
+        usual = at == end and _OWN not in key and len({part.key for part in parts}) == len(parts)
+        return parts if usual else None
 
 
 @dataclass(slots=True)

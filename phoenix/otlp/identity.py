@@ -12,12 +12,13 @@ from __future__ import annotations
 import base64
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
-from hashlib import blake2b
 from typing import Any
+
+from xxhash import xxh3_128_intdigest
 
 from phoenix.otlp.model import MetricType, Temporality
 from phoenix.otlp.prometheus import UntranslatableName, label_name, metric_name
@@ -29,6 +30,8 @@ Value = str | bool | int | float | bytes | tuple[Any, ...] | None
 """An attribute value. Arrays are ("[", item, …), maps ("{", (key, value), …) with sorted keys, None is no value."""
 Attributes = tuple[tuple[str, Value], ...]
 """Sorted by key, each key once."""
+
+_MASK = (1 << 128) - 1
 
 
 def attributes(pairs: Iterable[Any], *, strip_own: bool = True) -> Attributes:
@@ -56,17 +59,47 @@ def any_value(value: Any) -> Value:
     return plain
 
 
-def digest(*parts: object) -> bytes:
-    """16 bytes that stand for the parts; equal parts give equal bytes, others differ (blake2b).
+def digest(*parts: object) -> int:
+    """128 bits that stand for the parts.
 
     `repr` tells 1, 1.0, True and "1" apart and quotes its strings, so that no two values of `Value` look alike.
     """
-    return blake2b(repr(parts).encode(), digest_size=16).digest()
+    return xxh3_128_intdigest(repr(parts).encode())
+
+
+class Part:
+    """One attribute with all that is ever asked of it, worked out once."""
+
+    __slots__ = ("_ident", "_label_ident", "key", "label", "text", "value")
+
+    def __init__(self, key: str, value: Value) -> None:
+        self.key, self.value = key, value
+        self.label, self.text = _label(key), text(value)
+        self._ident = self._label_ident = -1
+
+    @property
+    def own(self) -> bool:
+        """Whether it is one of Phoenix's own, which count for nothing."""
+        return self.key.startswith(OWN_PREFIX)
+
+    @property
+    def ident(self) -> int:
+        """128 bits for key and value."""
+        if self._ident < 0:
+            self._ident = digest(self.key, self.value)
+        return self._ident
+
+    @property
+    def label_ident(self) -> int:
+        """128 bits for label and text."""
+        if self._label_ident < 0:
+            self._label_ident = label_ident(self.label, self.text)
+        return self._label_ident
 
 
 @dataclass(frozen=True, slots=True)
 class MetricIdentity:
-    """Everything of a stream's identity but the point's attributes. `key` stands for the rest (16 bytes)."""
+    """Everything of a stream's identity but the point's attributes. `key` stands for all of it (128 bits)."""
 
     resource: Attributes
     scope_name: str
@@ -77,7 +110,7 @@ class MetricIdentity:
     type: MetricType
     temporality: Temporality = Temporality.UNSPECIFIED
     monotonic: bool = False
-    key: bytes = field(init=False, compare=False, repr=False)
+    key: int = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         scope = (self.scope_name, self.scope_version, self.scope_attributes)
@@ -94,15 +127,32 @@ class PointIdentity:
     """
 
     metric: MetricIdentity
-    attributes: Attributes
+    parts: tuple[Part, ...]
     bounds: tuple[float, ...] = ()
     recorded: bool = True
     own_bytes: int = 0
 
+    @property
+    def attributes(self) -> Attributes:
+        """Sorted, our own left out."""
+        return canonical((part.key, part.value) for part in self.parts)
 
-def stream_key(metric: MetricIdentity, attributes: Attributes) -> bytes:
-    """16 bytes that stand for the stream."""
-    return digest(metric.key, attributes)
+
+def canonical(items: Iterable[tuple[str, Value]]) -> Attributes:
+    """Attributes from pairs: sorted, our own left out, of a key given twice the last."""
+    return tuple(sorted((item for item in dict(items).items() if not item[0].startswith(OWN_PREFIX)), key=_key))
+
+
+def stream_key(point: PointIdentity) -> int:
+    """128 bits that stand for the point's stream: equal streams give equal keys, others differ.
+
+    A sum of the attributes' digests, so that their order does not matter. (Among a hundred million streams the chance
+    that any two share a key is 1 in 10**22.)
+    """
+    key = point.metric.key
+    for part in point.parts:
+        key += part.ident
+    return key & _MASK
 
 
 def series_family(metric: MetricIdentity) -> str:
@@ -136,10 +186,18 @@ def _label(key: str) -> str:
         return key
 
 
-def series_key(family: str, type: MetricType, labels: Mapping[str, str]) -> bytes:
-    """16 bytes that stand for the series (of a histogram or summary: for the whole of its series but their bounds)."""
+def label_ident(label: str, text: str) -> int:
+    """128 bits that stand for one label of a series."""
+    return xxh3_128_intdigest(f"{len(label)}:{label}{text}".encode())
+
+
+def series_base(family: str, type: MetricType) -> int:
+    """128 bits that stand for a family, of a histogram or summary for the whole of its series but their bounds.
+
+    This plus the `label_ident` of each label, modulo 2**128, stands for the series.
+    """
     many = type if series_count(type, ()) > 1 else MetricType.NONE
-    return digest(family, int(many), tuple(sorted(labels.items())))
+    return digest(family, int(many))
 
 
 def series_count(type: MetricType, bounds: tuple[float, ...]) -> int:

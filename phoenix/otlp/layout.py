@@ -67,6 +67,15 @@ class Layout:
                 good &= _masked(octets[end - offset], mask) == byte
         return good
 
+    def fits_one(self, data: bytes, at: int, end: int) -> bool:
+        """Whether the point in data[at:end] has this head and tail; its key is not looked into."""
+        if end - at < self.head + self.tail:
+            return False
+        for offset, mask, byte in self.checks:
+            if data[at + offset] & mask != byte:
+                return False
+        return all(data[end - offset] & mask == byte for offset, mask, byte in self.tail_checks)
+
     def times(self, words: Words, at: Offsets) -> npt.NDArray[np.int64]:
         """Unix nanoseconds."""
         return words[at + self.time].view(np.int64)

@@ -25,8 +25,9 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from xxhash import xxh3_64_intdigest
 
-from phoenix.otlp.contexts import POINT_CLASSES, Intern, MetricContext, ResourceContext, ScopeContext
+from phoenix.otlp.contexts import POINT_CLASSES, Intern, KnownParts, MetricContext, ResourceContext, ScopeContext
 from phoenix.otlp.errors import MalformedPayload
+from phoenix.otlp.identity import PointIdentity
 from phoenix.otlp.layout import Bytes, Layout, Offsets, Words, learn
 from phoenix.otlp.model import MetricType
 from phoenix.otlp.wire import LENGTH, fields, varint
@@ -128,6 +129,7 @@ class Scanner:
         self._max_slices = max_slices
         self._slices = 0
         self._resources: dict[bytes, ResourceContext] = {}
+        self._known = KnownParts()
         self._layouts: dict[Layout, Layout] = {}
         self._batches: dict[int, Batch] = {}
         self._odd: list[OddPoint] = []
@@ -280,22 +282,36 @@ class Scanner:
         """Read one point by itself: a new slice, or one of another layout than its metric had last."""
         if end > len(data):
             raise _Irregular(f"point at byte {at} is cut off")
+        layout = context.layout
+        if layout is not None and layout.fits_one(data, at, end):
+            # Most new series look like the last one; what is in the key besides attributes needs the careful way.
+            key = data[at + layout.head : end - layout.tail]
+            slot = context.lookup(key)
+            if slot is None and (parts := self._known.plain(key, context.attributes_tag)) is not None:
+                slot = self._remember(context, key, PointIdentity(context.identity, parts))
+            if slot is not None:
+                self._batch(layout).add(slot, at, end)
+                return
         layout = learn(data, at, end, context.identity.type)
         if layout is None:
             self._odd.append(self._odd_point(data[at:end], context))
             return
+        layout = context.layout = self._layouts.setdefault(layout, layout)
         key = data[at + layout.head : end - layout.tail]
         slot = context.lookup(key)
         if slot is None:
-            slot = self._intern(context.point(key))
-            context.remember(key, slot)
-            self._slices += 1
-        layout = context.layout = self._layouts.setdefault(layout, layout)
+            slot = self._remember(context, key, context.point(key, self._known))
         self._batch(layout).add(slot, at, end)
+
+    def _remember(self, context: MetricContext, key: bytes, point: PointIdentity) -> int:
+        slot = self._intern(point)
+        context.remember(key, slot)
+        self._slices += 1
+        return slot
 
     def _odd_point(self, raw: bytes, context: MetricContext) -> OddPoint:
         message = POINT_CLASSES[context.identity.type].FromString(raw)
-        slot = self._intern(context.point(raw))
+        slot = self._intern(context.point(raw, self._known))
         if context.identity.type in (MetricType.GAUGE, MetricType.SUM):
             kind = message.WhichOneof("value")
             return OddPoint(slot, message.time_unix_nano, value=float(getattr(message, kind)) if kind else None)

@@ -29,7 +29,7 @@ class Interned:
         self.points: list[PointIdentity] = []
 
     def __call__(self, point: PointIdentity) -> int:
-        key = (stream_key(point.metric, point.attributes), point.bounds, point.recorded, point.own_bytes)
+        key = (stream_key(point), point.bounds, point.recorded, point.own_bytes)
         if key not in self.ids:
             self.ids[key] = len(self.points)
             self.points.append(point)
@@ -61,7 +61,7 @@ def check(bodies: list[bytes], **options: int) -> None:
         ours, theirs = Counter[Any](), Counter[Any]()
         for slot, time, value in rows(scan):
             point = interned.points[slot]
-            ours[stream_key(point.metric, point.attributes), point.bounds, time, value] += 1
+            ours[stream_key(point), point.bounds, time, value] += 1
         for seen in true:
             value = seen.value[0] if isinstance(seen.value, tuple) else seen.value
             key = by_stream.setdefault(seen.stream, b"")
