@@ -8,7 +8,8 @@ from phoenix.api.experiment import Experiment
 from phoenix.api.pipeline import PipelineDeployment
 from phoenix.api.results import Verdict
 from phoenix.apimachinery.conditions import find_condition
-from tests.harness.cluster import Cluster
+from phoenix.manifest.loader import load_file
+from tests.harness.cluster import EXAMPLES, FAST_TIMING, Cluster
 from tests.harness.eventually import eventually
 
 pytestmark = pytest.mark.e2e
@@ -56,21 +57,22 @@ async def test_promote_over_a_running_deployment_and_roll_back(phoenix: Cluster)
 
 
 async def test_a_person_may_overrule_the_verdict_and_take_it_back(phoenix: Cluster) -> None:
-    name = await phoenix.apply_example("negative-control.yaml")
+    (found,) = load_file(EXAMPLES / "negative-control.yaml")
+    spec = {**found.wire["spec"], "timing": FAST_TIMING}
+    await phoenix.apply(
+        {**found.wire, "spec": {**spec, "onSuccess": {"action": "Hold", "deployment": {"name": "edge"}}}}
+    )
+    name = "negative-control"
     done = await phoenix.until(name, {"Completed", "Failed"})
     assert done.status.verdict == Verdict.REJECT
-    code, out, err = await phoenix.ctl("promote", f"experiment/{name}")
-
-    async def look() -> Experiment:
-        return await phoenix.experiment(name)
-
-    told = await eventually(
-        look,
-        lambda found: (
-            (condition := find_condition(found.status.conditions, "Promoted")) is not None
-            and condition.reason == "NoTarget"
-        ),
-        within_s=15,
-        what="why it cannot be promoted",
-    )
-    assert told.status.promotion is None, (code, out, err)
+    assert done.status.promotion is None
+    code, out, err = await phoenix.ctl("promote", f"experiment/{name}", "--wait")
+    assert code == 0, out + err
+    edge = await phoenix.client.get(PipelineDeployment, "edge", "default")
+    assert edge.spec.pipeline.config is not None
+    told = await phoenix.experiment(name)
+    assert told.status.promotion is not None
+    assert told.status.promotion.pipeline_hash == done.status.pipeline_hash["candidate"]
+    code, out, err = await phoenix.ctl("rollback", f"experiment/{name}", "--wait")
+    assert code == 0, out + err
+    await phoenix.gone(PipelineDeployment, "edge")
