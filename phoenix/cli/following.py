@@ -105,5 +105,7 @@ def _difference(known: dict[str, dict[str, Any]], items: list[dict[str, Any]]) -
             found.append(Change("ADDED", item))
         elif old["metadata"].get("resourceVersion") != item["metadata"].get("resourceVersion"):
             found.append(Change("MODIFIED", item))
+    # In the order they were written, which lists (by name) are not.
+    found.sort(key=lambda change: int(change.wire["metadata"].get("resourceVersion") or 0))
     found += [Change("DELETED", old) for uid, old in known.items() if uid not in listed]
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from phoenix.api.experiment import Experiment, VariantRole
@@ -35,7 +35,7 @@ def section_lines(sections: Sequence[Section], width: int, style: Style) -> Iter
         if section.grid is not None:
             yield from (indent + line for line in section.grid.lines(width - len(indent), style))
         for line in section.lines:
-            yield from wrapped(indent + line, width)
+            yield from wrapped((indent + line).rstrip(), width)
 
 
 def wrapped(text: str, width: int) -> list[str]:
@@ -115,13 +115,17 @@ _ROWS: tuple[tuple[str, Callable[[VariantResult], float | int | None], Callable[
 )
 
 
-def figures(base: VariantResult | None, candidates: Sequence[VariantResult]) -> Grid:
-    """What left each variant, and how far each candidate is from the baseline."""
+def figures(
+    base: VariantResult | None, candidates: Sequence[VariantResult], only: Collection[str] | None = None
+) -> Grid:
+    """What left each variant, and how far each candidate is from the baseline; `only` some of the rows."""
     header = ["FIGURE", base.name.upper() if base else "BASELINE"]
     for candidate in candidates:
         header += [candidate.name.upper(), "CHANGE"]
     grid = Grid(header, right=range(1, len(header)))
     for title, read, show in _ROWS:
+        if only is not None and title not in only:
+            continue
         before = read(base) if base else None
         cells = [title, show(before)]
         for candidate in candidates:
