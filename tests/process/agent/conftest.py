@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ import pytest
 from phoenix.agent import procfs
 from phoenix.agent.records import Identity, StateFolder
 from phoenix.agent.shimstart import ShimOptions
+from tests.process.agent.world import World, serving
 
 TEST_PROGRAMS = {
     name: f"tests.harness.children.{name}" for name in ("ready", "deaf_to_term", "crash_loop", "slow_start")
@@ -104,3 +105,13 @@ async def until_ready(port: int, within_s: float = 10.0) -> None:
             if await answers(port):
                 return
             await asyncio.sleep(0.002)
+
+
+@pytest.fixture
+async def world(state: StateFolder) -> AsyncIterator[World]:
+    async with serving(state.root) as client:
+        found = World(client, state)
+        try:
+            yield found
+        finally:
+            await found.stop()

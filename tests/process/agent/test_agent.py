@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import signal
-import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypeVar
 
 import pytest
 
@@ -21,159 +14,18 @@ from phoenix.agent.config import AgentConfig
 from phoenix.agent.errors import StateLocked
 from phoenix.agent.logs import follow, log_path
 from phoenix.agent.objectrecord import ObjectRecord
-from phoenix.agent.records import Identity, StateFolder
-from phoenix.api.collector import Collector, CollectorSpec, Engine
-from phoenix.api.core import Event
-from phoenix.api.experiment import Experiment
 from phoenix.api.host import Host
-from phoenix.api.loadgenerator import LoadGenerator, LoadGeneratorSpec, Target
-from phoenix.api.meter import Meter, MeterSpec
-from phoenix.api.process import PROCESS_FINALIZER, MeasurementRef, ProcessPhase, ProcessStatus, RestartPolicy
+from phoenix.api.loadgenerator import LoadGenerator
+from phoenix.api.meter import Meter
+from phoenix.api.process import PROCESS_FINALIZER, ProcessPhase, RestartPolicy
 from phoenix.apimachinery.conditions import find_condition, is_true
-from phoenix.apimachinery.errors import Conflict, NotFound
-from phoenix.apimachinery.meta import ObjectMeta, Resource
+from phoenix.apimachinery.errors import NotFound
 from phoenix.apimachinery.units import Duration
-from phoenix.apiserver.config import ServerConfig
-from phoenix.apiserver.server import ApiServer
-from phoenix.client.config import ClientConfig
-from phoenix.client.http import HttpClient
-from phoenix.manifest.loader import load_file
-from phoenix.samples.model import ProcessSample, SampleKind
 from tests.harness.eventually import eventually
 from tests.process.agent.conftest import answers
+from tests.process.agent.world import World, collector, config, loadgen, meter
 
 pytestmark = pytest.mark.process
-R = TypeVar("R", Collector, LoadGenerator, Meter)
-EXAMPLES = Path(__file__).resolve().parents[3] / "resources" / "examples"
-CHILD = "tests.harness.children.ready"
-PROGRAMS = dict.fromkeys(("collector", "loadgen", "meter"), CHILD)
-
-
-@dataclass
-class World:
-    client: HttpClient
-    state: StateFolder
-    agent: Agent | None = None
-    task: asyncio.Task[None] | None = None
-
-    async def start(self, **changes: Any) -> Agent:
-        config = AgentConfig(
-            self.state.root, host_name="h1", programs=PROGRAMS, orphan_timeout_s=20.0, heartbeat_s=0.5, resources_s=0.5,
-            **{"stop_workloads": True, "stop_grace_s": 2.0, **changes},
-        )  # fmt: skip
-        self.agent = Agent(self.client, config)
-        self.task = asyncio.create_task(self.agent.run())
-        ready = asyncio.create_task(self.agent.ready.wait())
-        await asyncio.wait({self.task, ready}, return_when=asyncio.FIRST_COMPLETED, timeout=15)
-        if not ready.done():
-            ready.cancel()
-            await self.task
-        return self.agent
-
-    async def stop(self) -> None:
-        if self.task is not None:
-            self.task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self.task
-            self.task = None
-
-    async def until(self, obj: R, holds: Callable[[ProcessStatus], object], what: str = "", within_s: float = 10) -> R:
-        async def look() -> R:
-            return await self.client.get(type(obj), obj.metadata.name, "default")
-
-        return await eventually(
-            look, lambda found: bool(holds(found.status)), within_s=within_s, what=what, every_s=0.02
-        )  # fmt: skip
-
-    async def ready(self, obj: R) -> R:
-        return await self.until(obj, lambda status: is_true(status.conditions, "Ready"), "it is ready")
-
-    async def gone(self, obj: Resource) -> None:
-        async def look() -> bool:
-            try:
-                await self.client.get(type(obj), obj.metadata.name, "default")
-            except NotFound:
-                return True
-            return False
-
-        await eventually(look, bool, within_s=10, what=f"{obj.ref} is gone", every_s=0.02)
-
-    async def reasons(self, obj: Resource) -> list[str]:
-        events = await self.client.list(Event, "default")
-        mine = [event for event in events.items if event.involved_object.uid == obj.metadata.uid]
-        return [event.reason for event in sorted(mine, key=lambda event: int(event.metadata.resource_version))]
-
-
-@asynccontextmanager
-async def serving(folder: Path) -> AsyncIterator[HttpClient]:
-    async with (
-        ApiServer(ServerConfig(state=folder, port=0, tls=False)),
-        HttpClient(ClientConfig.from_endpoint_file(folder / "endpoint.json")) as client,
-    ):
-        yield client
-
-
-@pytest.fixture
-async def world(state: StateFolder) -> AsyncIterator[World]:
-    async with serving(state.root) as client:
-        found = World(client, state)
-        try:
-            yield found
-        finally:
-            await found.stop()
-
-
-def meter(name: str = "m", **spec: Any) -> Meter:
-    spec = {"host": "h1", "variants": ["a"], "stop_grace": Duration("1s"), **spec}
-    return Meter(metadata=ObjectMeta(name=name, namespace="default"), spec=MeterSpec(**spec))
-
-
-def loadgen(*behaviour: str, **spec: Any) -> LoadGenerator:
-    targets = [Target(name=name, endpoint="http://127.0.0.1:1") for name in behaviour]
-    spec = {"host": "h1", "targets": targets, "stop_grace": Duration("1s"), **spec}
-    return LoadGenerator(metadata=ObjectMeta(name="l", namespace="default"), spec=LoadGeneratorSpec(**spec))
-
-
-def config(*, otlp: str = "${phoenix:port:otlp}", **behaviour: str) -> dict[str, Any]:
-    attributes = [{"key": key, "value": value, "action": "upsert"} for key, value in behaviour.items()]
-    return {
-        "receivers": {"otlp": {"protocols": {"http": {"endpoint": f"${{phoenix:address}}:{otlp}"}}}},
-        "processors": {"resource/test": {"attributes": attributes}} if attributes else {},
-        "exporters": {"otlphttp": {"endpoint": "http://127.0.0.1:1"}},
-        "extensions": {"health_check": {"endpoint": "${phoenix:address}:${phoenix:port:health}"}},
-        "service": {
-            "extensions": ["health_check"],
-            "telemetry": {
-                "metrics": {
-                    "readers": [
-                        {"pull": {"exporter": {"prometheus": {
-                            "host": "${phoenix:address}", "port": "${phoenix:port:telemetry}"}}}}
-                    ]
-                }
-            },
-            "pipelines": {
-                "metrics": {
-                    "receivers": ["otlp"],
-                    "processors": ["resource/test"] if attributes else [],
-                    "exporters": ["otlphttp"],
-                }
-            },
-        },
-    }  # fmt: skip
-
-
-def collector(hash_: str, conf: dict[str, Any], **spec: Any) -> Collector:
-    spec = {"host": "h1", "config": conf, "config_hash": hash_, "stop_grace": Duration("1s"), **spec}
-    return Collector(metadata=ObjectMeta(name="c", namespace="default"), spec=CollectorSpec(**spec))
-
-
-async def change(world: World, obj: Collector, hash_: str, conf: dict[str, Any]) -> None:
-    while True:
-        live = await world.client.get(Collector, obj.metadata.name, "default")
-        live.spec.config, live.spec.config_hash = conf, hash_
-        with contextlib.suppress(Conflict):
-            await world.client.update(live)
-            return
 
 
 async def test_from_object_to_ready_process_and_back(world: World) -> None:
@@ -342,130 +194,3 @@ async def test_second_agent_is_refused(world: World) -> None:
     await world.start()
     with pytest.raises(StateLocked, match="another agent"):
         await Agent(world.client, AgentConfig(world.state.root, host_name="h2")).run()
-
-
-async def test_changed_configuration_switches_without_a_gap(world: World) -> None:
-    await world.start()
-    obj = await world.ready(await world.client.create(collector("1", config(a="1"))))
-    old_pid, old_ports = obj.status.pid, obj.status.ports
-    await change(world, obj, "2", config(a="2"))
-    obj = await world.until(obj, lambda s: s.effective_hash == "2", "it switched")
-    assert obj.status.pid != old_pid
-    assert set(obj.status.ports.values()).isdisjoint(old_ports.values())
-    assert obj.status.gap == ""
-    assert obj.status.restarts == 0
-    assert await answers(obj.status.ports["health"])
-    assert old_pid is not None
-    await eventually(lambda: _async(procfs.members(old_pid)), lambda left: not left, within_s=5, what="old one gone")
-
-
-async def _async(value: Any) -> Any:
-    return value
-
-
-@pytest.mark.parametrize("bad", ["refused", "crash", "invalid"])
-async def test_a_bad_configuration_leaves_the_old_one_running(world: World, bad: str) -> None:
-    await world.start()
-    obj = await world.ready(await world.client.create(collector("1", config(a="1"))))
-    pid = obj.status.pid
-    conf = {**config(), "exporters": {"nonsense": {}}} if bad == "refused" else config(**{bad: "1"})
-    await change(world, obj, "2", conf)
-    obj = await world.until(obj, lambda s: s.attempted and s.attempted.reason and s.attempted.config_hash == "2", "no")
-    assert obj.status.attempted is not None
-    assert obj.status.attempted.reason == ("StartFailed" if bad == "crash" else "ConfigInvalid")
-    words = {"refused": "nonsense", "crash": "frobnicator", "invalid": "change it"}
-    assert words[bad] in obj.status.attempted.message
-    assert (obj.status.pid, obj.status.effective_hash, obj.status.desired_hash) == (pid, "1", "2")
-    assert is_true(obj.status.conditions, "Ready")
-    await change(world, obj, "1", config(a="1"))
-    obj = await world.until(obj, lambda s: s.desired_hash == "1", "back")
-    assert obj.status.pid == pid
-
-
-async def test_fixed_port_rolls_back_and_states_the_gap(world: World) -> None:
-    await world.start()
-    obj = await world.ready(await world.client.create(collector("1", config(otlp="14999", a="1"))))
-    pid = obj.status.pid
-    await change(world, obj, "2", config(otlp="14999", crash="1"))
-    obj = await world.until(obj, lambda s: s.gap and is_true(s.conditions, "Ready"), "the old one is back")
-    assert obj.status.pid != pid
-    assert obj.status.effective_hash == "1"
-    assert obj.status.attempted is not None
-    assert obj.status.attempted.reason == "StartFailed"
-    assert "nothing served for" in obj.status.gap
-    await change(world, obj, "3", config(otlp="14999", a="3"))
-    obj = await world.until(obj, lambda s: s.effective_hash == "3" and is_true(s.conditions, "Ready"), "it replaced")
-    assert "nothing served for" in obj.status.gap
-
-
-async def test_measured_collector_gives_a_sample_a_window(world: World) -> None:
-    await world.start()
-    (found,) = load_file(EXAMPLES / "http-microservices.yaml")
-    wire = {**found.wire, "metadata": {"name": "x", "namespace": "default"}}
-    await world.client.create(Experiment.from_wire(wire))  # samples are kept for experiments that exist
-    measurement = MeasurementRef(experiment="x", variant="base", window=Duration("200ms"))
-    obj = await world.ready(await world.client.create(collector("1", config(), measurement=measurement)))
-
-    posted: list[ProcessSample] = []
-
-    async def look() -> list[ProcessSample]:
-        with contextlib.suppress(NotFound):
-            found = await world.client.list_samples("default", "x", run=1, kind=SampleKind.PROCESS)
-            posted[:] = [item for item in found if isinstance(item, ProcessSample)]
-        return posted
-
-    samples = await eventually(look, lambda found: len(found) >= 3, within_s=10, what="samples", every_s=0.1)
-    assert [s.window_end - s.window_start for s in samples] == [200_000_000] * len(samples)
-    assert all(s.window_start % 200_000_000 == 0 for s in samples)
-    assert samples[0].window_end == samples[1].window_start
-    assert {s.variant for s in samples} == {"base"}
-    assert samples[0].rss_bytes > samples[0].uss_bytes > 0
-    assert obj.status.pid is not None
-
-
-async def test_a_real_collector_binary_is_found_asked_and_executed(world: World, tmp_path: Path) -> None:
-    binary = tmp_path / "otelcol"
-    binary.write_text(
-        "#!/bin/sh\n"
-        'case "$1" in\n'
-        "--version) echo otelcol version 0.155.0;;\n"
-        'validate) if grep -q nonsense "$3"; then echo "unknown type: nonsense" >&2; exit 1; fi;;\n'
-        f'*) exec "{sys.executable}" -m {CHILD} "$@";;\n'
-        "esac\n"
-    )
-    binary.chmod(0o700)
-    await world.start(otelcol_path=str(binary))
-    host = await world.client.get(Host, "h1")
-    assert [(engine.engine, engine.version) for engine in host.status.engines][1] == ("Otelcol", "0.155.0")
-    obj = await world.ready(await world.client.create(collector("1", config(a="1"), engine=Engine.OTELCOL)))
-    pid = obj.status.pid
-    await change(world, obj, "2", {**config(), "exporters": {"nonsense": {}}})
-    obj = await world.until(obj, lambda s: s.attempted and s.attempted.reason == "ConfigInvalid", "it was rejected")
-    assert obj.status.attempted is not None
-    assert "unknown type: nonsense" in obj.status.attempted.message
-    assert (obj.status.pid, obj.status.effective_hash) == (pid, "1")
-
-
-async def test_the_server_may_go_away_meanwhile(state: StateFolder) -> None:
-    server = ApiServer(ServerConfig(state=state.root, port=0, tls=False))
-    await server.start()
-    try:
-        async with HttpClient(ClientConfig.from_endpoint_file(state.root / "endpoint.json")) as client:
-            world = World(client, state)
-            await world.start(stop_workloads=True)
-            obj = await world.ready(await client.create(meter()))
-            await server.stop()
-            assert obj.status.pid is not None
-            os.kill(obj.status.pid, signal.SIGKILL)
-
-            async def identity() -> Identity | None:
-                return Identity.load(state.identity(obj.metadata.uid))
-
-            found = await eventually(
-                identity, lambda found: found is not None and found.pid != obj.status.pid, within_s=10, what="back"
-            )
-            assert found is not None
-            assert found.runs()
-            await world.stop()
-    finally:
-        await server.stop()
