@@ -1,11 +1,11 @@
 """Points per second that one meter process takes over real HTTP, points shuffled in every request.
 
-    python -m benchmarks.meter_throughput [seconds] [--new]
+    python -m benchmarks.meter_throughput [seconds] [--same-order] [--new]
 
 Starts the shipped `python -m phoenix.meter` and posts requests of 10,000 counter points with 8 attributes (349 bytes a
-point) over one connection, plain, each request in another order and with another time stamp, one signal asked for. The
-figure that other work on the machine disturbs least is CPU per point. `--new` posts only series never seen before, and
-tells the memory a series takes.
+point) over two connections, plain, each request in another order and with another time stamp, one signal asked for. The
+figure that other work on the machine disturbs least is CPU per point. `--same-order` sends the points in one order, as
+most senders do. `--new` posts only series never seen before, and tells the memory a series takes.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from __future__ import annotations
 import json
 import os
 import random
-import resource
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -111,24 +111,37 @@ class Sender:
         self._socket.close()
 
 
-def steady(child: psutil.Process, sender: Sender, seconds: float) -> None:
-    bodies = [payload(0, seed) for seed in range(BODIES)]
-    for body in bodies:
-        sender.post(body)
-    posted, began, cpu = 0, time.perf_counter(), cpu_s(child)
-    while time.perf_counter() - began < seconds:
-        sender.post(bodies[posted % BODIES])
-        posted += 1
+def steady(child: psutil.Process, port: int, seconds: float, orders: int) -> None:
+    bodies = [payload(0, seed) for seed in range(orders)]
+    senders = [Sender(port) for _ in range(2)]
+    for body in bodies * 2 + bodies[:1]:
+        senders[0].post(body)
+    posted = [0, 0]
+    began, cpu = time.perf_counter(), cpu_s(child)
+
+    def send(number: int) -> None:
+        while time.perf_counter() - began < seconds:
+            senders[number].post(bodies[(2 * posted[number] + number) % orders])
+            posted[number] += 1
+
+    threads = [threading.Thread(target=send, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     wall, cpu = time.perf_counter() - began, cpu_s(child) - cpu
-    points = posted * POINTS
-    print(f"{points:,} points of {POINTS:,} series, shuffled in each of {posted} requests of {len(bodies[0]):,} bytes")
+    points = sum(posted) * POINTS
+    order = "in one order" if orders == 1 else "shuffled in every request"
+    print(f"{points:,} points of {POINTS:,} series, {order}, {sum(posted)} requests of {len(bodies[0]):,} bytes")
     print(f"wall  {points / wall:>12,.0f} points/s")
     print(f"CPU   {points / cpu:>12,.0f} points per CPU second, {cpu / points * 1e6:.3f} us a point")
-    own = resource.getrusage(resource.RUSAGE_SELF)
-    print(f"sender CPU {own.ru_utime + own.ru_stime:.1f} s in all, load average {os.getloadavg()[0]:.1f}")
+    print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    for sender in senders:
+        sender.close()
 
 
-def new_series(child: psutil.Process, sender: Sender, health: int, requests: int = 10) -> None:
+def new_series(child: psutil.Process, port: int, health: int, requests: int = 10) -> None:
+    sender = Sender(port)
     sender.post(payload(0, 0))
     before, cpu = child.memory_info().rss, cpu_s(child)
     for number in range(1, requests + 1):
@@ -138,6 +151,7 @@ def new_series(child: psutil.Process, sender: Sender, health: int, requests: int
     urllib.request.urlopen(flush).read()
     series = requests * POINTS
     grown = child.memory_info().rss - before
+    sender.close()
     print(f"{series:,} new series: {cpu / series * 1e6:.1f} us and {grown / series:,.0f} bytes each")
 
 
@@ -151,12 +165,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         child, otlp, health = start(Path(folder))
         try:
-            sender = Sender(otlp)
             if "--new" in sys.argv:
-                new_series(psutil.Process(child.pid), sender, health)
+                new_series(psutil.Process(child.pid), otlp, health)
             else:
-                steady(psutil.Process(child.pid), sender, seconds)
-            sender.close()
+                steady(psutil.Process(child.pid), otlp, seconds, 1 if "--same-order" in sys.argv else BODIES)
         finally:
             child.terminate()
             child.wait(10)

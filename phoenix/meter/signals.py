@@ -30,7 +30,8 @@ from phoenix.meter.history import History, Vector
 from phoenix.meter.registry import Ids, NewSeries
 from phoenix.otlp.identity import format_bound
 from phoenix.otlp.model import MetricType, Temporality
-from phoenix.otlp.scan import OddPoint, Points, Scan
+from phoenix.otlp.repeats import Points
+from phoenix.otlp.scan import OddPoint, Scan
 from phoenix.otlp.signalquery import Aggregation, Signal
 
 _NONE = -1

@@ -52,6 +52,9 @@ class Layout:
     bucket_count: int
     checks: tuple[tuple[int, int, int], ...]
     tail_checks: tuple[tuple[int, int, int], ...]
+    variable: tuple[int, ...]
+    """offsets of the head's 8-byte words that change from tick to tick (all but the start time)"""
+    tail_variable: tuple[int, ...]
 
     def fits(self, octets: Bytes, at: Offsets, end: Offsets | None) -> npt.NDArray[np.bool_]:
         """Which points have this layout. `end` is needed where there is a tail."""
@@ -148,6 +151,10 @@ def learn(data: bytes, at: int, end: int, type: MetricType) -> Layout | None:
         bucket_count=bucket_bytes // 8,
         checks=tuple(_checks(data, head, at, histogram)),
         tail_checks=tuple((end - field.start, 0xFF, data[field.start]) for field in tail),
+        variable=tuple(
+            offset - at for field in head if data[field.start] != START for offset in range(field.value, field.end, 8)
+        ),
+        tail_variable=tuple(end - field.value for field in tail),
     )
 
 

@@ -7,6 +7,8 @@ which returns the id of its identity. Times and values are gathered by numpy aft
 Digests have 64 bits and are looked up per metric and resource: among a million slices of one of them, the chance that
 any two share a digest is 1 in 37 million.
 
+A payload that repeats the last one but for times and values is recognised as a whole (`repeats`), ten times faster.
+
 Any legal layout is read rightly. What is out of the ordinary goes the slow way: a point (exponential histograms,
 summaries, exemplars, unpacked arrays) through upb alone, a message (fields out of order or repeated, unknown fields)
 through upb as a whole, which writes it out again in order. What upb refuses is malformed.
@@ -30,6 +32,7 @@ from phoenix.otlp.errors import MalformedPayload
 from phoenix.otlp.identity import PointIdentity
 from phoenix.otlp.layout import Bytes, Layout, Offsets, Words, learn
 from phoenix.otlp.model import MetricType
+from phoenix.otlp.repeats import Points, Repeats, words_of
 from phoenix.otlp.wire import LENGTH, fields, varint
 
 _NAME, _DESCRIPTION, _UNIT, _METADATA, _LIST, _SCHEMA_URL, _FIRST = 0x0A, 0x12, 0x1A, 0x62, 0x12, 0x1A, 0x0A
@@ -78,16 +81,6 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class Points:
-    """Points of one layout: `slots` and `times` (Unix ns), shape (n,); values are gathered on demand from `at`."""
-
-    layout: Layout
-    slots: Offsets
-    times: Offsets
-    at: Offsets
-
-
-@dataclass(frozen=True, slots=True)
 class Scan:
     """One payload. `own_bytes` is what `phoenix.` attributes of resources take (points carry theirs in their id)."""
 
@@ -130,6 +123,7 @@ class Scanner:
         self._slices = 0
         self._resources: dict[bytes, ResourceContext] = {}
         self._known = KnownParts()
+        self._repeats = Repeats()
         self._layouts: dict[Layout, Layout] = {}
         self._batches: dict[int, Batch] = {}
         self._odd: list[OddPoint] = []
@@ -144,10 +138,17 @@ class Scanner:
         """
         if self._slices > self._max_slices:
             self._start_over()
+        words = words_of(data)
+        if (known := self._repeats.recognise(data, words)) is not None:
+            return Scan(len(data), known[1], words, np.frombuffer(data, np.uint8), known[0], [])
         try:
-            return self._scan(data, exact=False)
+            scan = self._scan(data, exact=False)
         except _FAULTS:
             pass
+        else:
+            if not scan.odd:
+                self._repeats.learn(data, scan.points, scan.own_bytes)
+            return scan
         ordered = _in_order(data)
         try:
             return self._scan(ordered, exact=True)
@@ -162,7 +163,7 @@ class Scanner:
         for start, end in _messages(data, 0, len(data), _FIRST):
             self._resource(data, start, end)
         octets = np.frombuffer(data, np.uint8)
-        words = np.ndarray((max(len(data) - 7, 0),), "<u8", buffer=data, strides=(1,)) if len(data) > 7 else _NO_WORDS
+        words = words_of(data)
         first = list(self._batches.values())
         self._batches = {}
         points = [self._checked(batch, data, octets, words) for batch in first]
@@ -328,12 +329,13 @@ class Scanner:
     def _checked(self, batch: Batch, data: bytes, octets: Bytes, words: Words) -> Points:
         """The batch as arrays, without points whose head or tail is other than was taken for granted: those anew."""
         slots, at = _array(batch.slots), _array(batch.at)
-        good = batch.layout.fits(octets, at, _array(batch.end) if batch.layout.tail else None)
+        end = _array(batch.end) if batch.layout.tail else None
+        good = batch.layout.fits(octets, at, end)
         if not good.all():
             for index in np.flatnonzero(~good).tolist():
                 self._reread(batch, index, data)
-            slots, at = slots[good], at[good]
-        return Points(batch.layout, slots, batch.layout.times(words, at), at)
+            slots, at, end = slots[good], at[good], None if end is None else end[good]
+        return Points(batch.layout, slots, batch.layout.times(words, at), at, end)
 
     def _reread(self, batch: Batch, index: int, data: bytes) -> None:
         at = batch.at[index]
@@ -346,9 +348,6 @@ class Scanner:
                 return
             run -= 1
         raise _Irregular(f"point at byte {at} belongs to no metric")
-
-
-_NO_WORDS = np.empty(0, np.uint64)
 
 
 def _array(numbers: list[int]) -> Offsets:
