@@ -183,6 +183,9 @@ class ExperimentReconciler:
         timeline, now = timeline_of(experiment), self._clock.now()
         assert timeline is not None  # next_step() saw it
         if now < timeline.measure_from:
+            draft = self._draft(experiment)
+            draft.status.source_endpoint = _source_endpoint(children)
+            await patch_status(self._client, experiment, draft.status)
             return Result(requeue_after_s=step.requeue_after_s)
         if experiment.status.phase == ExperimentPhase.WARMING_UP:
             await self._events.record(

@@ -1,0 +1,104 @@
+"""Real senders point at the experiment's address; what they send is teed to every variant and judged."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import aiohttp
+import pytest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+
+from phoenix.api.experiment import Experiment
+from phoenix.api.results import Verdict
+from tests.harness.cluster import Cluster
+from tests.harness.eventually import eventually
+
+pytestmark = pytest.mark.e2e
+USERS = 20
+
+
+def request(time_unix_nano: int, tick: int) -> bytes:
+    """A counter with a user id: twenty streams."""
+    built = ExportMetricsServiceRequest()
+    resource = built.resource_metrics.add()
+    attribute = resource.resource.attributes.add(key="service.name")
+    attribute.value.string_value = "shop"
+    metric = resource.scope_metrics.add().metrics.add(name="orders", unit="1")
+    metric.sum.is_monotonic = True
+    metric.sum.aggregation_temporality = 2
+    for user in range(USERS):
+        point = metric.sum.data_points.add(
+            start_time_unix_nano=1_700_000_000_000_000_000,
+            time_unix_nano=time_unix_nano,
+            as_int=100 + tick * (user + 1),
+        )
+        point.attributes.add(key="user.id").value.string_value = f"u{user}"
+    return built.SerializeToString()
+
+
+async def send(endpoint: str, stop: asyncio.Event) -> None:
+    async with aiohttp.ClientSession() as session:
+        tick = 0
+        while not stop.is_set():
+            body = request(time.time_ns(), tick)
+            headers = {"Content-Type": "application/x-protobuf"}
+            async with session.post(f"{endpoint}/v1/metrics", data=body, headers=headers) as answer:
+                assert answer.status == 200
+            tick += 1
+            try:
+                async with asyncio.timeout(0.5):
+                    await stop.wait()
+            except TimeoutError:
+                continue
+
+
+async def test_real_senders_are_teed_and_judged(phoenix: Cluster) -> None:
+    await phoenix.apply(
+        {
+            "apiVersion": "phoenix.io/v1alpha1",
+            "kind": "Experiment",
+            "metadata": {"name": "real"},
+            "spec": {
+                "source": {"otlp": {}},
+                "variants": [
+                    {"name": "baseline", "role": "Baseline", "pipeline": {"templateRef": {"name": "baseline"}}},
+                    {"name": "candidate", "role": "Candidate", "pipeline": {"templateRef": {"name": "http-lean"}}},
+                ],
+                "timing": {"warmup": "2s", "duration": "8s", "interval": "500ms"},
+                "analysis": {
+                    "criteria": [
+                        {"metric": "cardinalityReduction", "min": 0.9},
+                        {"metric": "signalLoss", "max": 0.0},
+                    ],
+                    "signals": [{"name": "orders", "query": "sum by (service_name) (orders_total)"}],
+                },
+            },
+        }
+    )
+
+    async def look() -> Experiment:
+        return await phoenix.experiment("real")
+
+    told = await eventually(
+        look, lambda found: bool(found.status.source_endpoint), within_s=30, what="an address for senders"
+    )
+    stop = asyncio.Event()
+    sending = asyncio.create_task(send(told.status.source_endpoint, stop))
+    try:
+        ended = await eventually(
+            look,
+            lambda found: found.status.phase in ("Analyzing", "Completed", "Failed"),
+            within_s=60,
+            what="the end of the measured time",
+        )
+    finally:
+        stop.set()
+        await asyncio.gather(sending, return_exceptions=True)
+    assert ended.status.phase != "Failed", ended.status.conditions
+    done = await phoenix.until("real", {"Completed", "Failed"})
+    assert done.status.verdict == Verdict.PROMOTE, done.status.verdict_reason
+    assert done.status.results is not None
+    baseline, candidate = done.status.results.variants
+    assert (baseline.active_series, candidate.active_series) == (USERS, 1)
+    await phoenix.quiet()
