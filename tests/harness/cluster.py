@@ -28,7 +28,7 @@ from tests.harness.leftovers import Leftover, groups_of, processes_of
 R = TypeVar("R", bound=Resource)
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "resources" / "examples"
-FAST_TIMING = {"warmup": "2s", "duration": "6s", "interval": "500ms"}
+FAST_TIMING = {"warmup": "5s", "duration": "6s", "interval": "500ms"}
 
 
 class Cluster:
