@@ -24,6 +24,7 @@ import uvloop
 from controllers.wiring import wire
 from phoenix.agent.agent import Agent
 from phoenix.agent.config import AgentConfig
+from phoenix.agent.logs import LocalLogs
 from phoenix.aio.clock import SYSTEM_CLOCK
 from phoenix.aio.signals import shutdown_event
 from phoenix.apiserver.config import DEFAULT_PORT, ServerConfig
@@ -70,7 +71,8 @@ async def run(config: UpConfig, stop: asyncio.Event, *, ready: asyncio.Event | N
         PhoenixRunning and others of the store and agent: another Phoenix has this state folder.
     """
     config.state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    server = ApiServer(ServerConfig(state=config.state, port=choose_port(config), request_log=config.request_log))
+    settings = ServerConfig(state=config.state, port=choose_port(config), request_log=config.request_log)
+    server = ApiServer(settings, logs=LocalLogs(config.state))
     await server.start()
     try:
         _remember(config.state, server.url)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 from phoenix.agent.records import StateFolder
@@ -31,7 +31,7 @@ def last_lines(path: Path, count: int, *, since_bytes: int = 0) -> list[str]:
     return lines[-count:] if count else []
 
 
-async def follow(path: Path, *, tail_lines: int = 100, follow: bool = False) -> AsyncIterator[str]:
+async def follow(path: Path, *, tail_lines: int = 100, follow: bool = False) -> AsyncGenerator[str, None]:
     """Lines of a log without their ends: the last `tail_lines`, then, with `follow`, each as it is written.
 
     Ends at the end of the log, or with `follow` when the log is removed (its object is gone). A log that is not there
@@ -62,6 +62,21 @@ async def follow(path: Path, *, tail_lines: int = 100, follow: bool = False) -> 
             await asyncio.sleep(_POLL_S)
     if rest:
         yield rest.decode(errors="replace")
+
+
+_follow = follow  # an argument of that name hides it below
+
+
+class LocalLogs:
+    """The logs of this host's processes by the uid of their object, as the API server serves them."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self._state_dir = state_dir
+
+    def lines(self, uid: str, *, tail_lines: int, follow: bool) -> AsyncGenerator[str, None] | None:
+        """See `follow`; None: nothing of that object was started on this host. Raises ValueError: not a uid."""
+        path = log_path(self._state_dir, uid)
+        return _follow(path, tail_lines=tail_lines, follow=follow) if path.exists() else None
 
 
 def _tail(path: Path, count: int) -> tuple[list[str], int, bytes] | None:

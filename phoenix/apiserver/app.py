@@ -30,6 +30,7 @@ from phoenix.apiserver.fanout import Fanout
 from phoenix.apiserver.health import Health, version_response
 from phoenix.apiserver.lifecycle import NamespaceLifecycle
 from phoenix.apiserver.lists import Lister
+from phoenix.apiserver.logs import LogEndpoint, LogSource
 from phoenix.apiserver.metrics import Metrics
 from phoenix.apiserver.openapi import openapi_response
 from phoenix.apiserver.registry import Registry
@@ -66,6 +67,7 @@ class ApiApp:
         *,
         registry: Registry,
         resources: Resources,
+        logs: LogEndpoint,
         fanout: Fanout,
         lifecycle: NamespaceLifecycle,
         metrics: Metrics,
@@ -73,6 +75,7 @@ class ApiApp:
         request_log: bool,
     ) -> None:
         self.registry = registry
+        self.logs = logs
         self.fanout = fanout
         self.lifecycle = lifecycle
         self.health = Health()
@@ -169,6 +172,7 @@ def create_app(
     samples: SampleStorage,
     *,
     token: str,
+    logs: LogSource | None = None,
     request_log: bool = False,
     bookmark_interval_s: float = 60.0,
     watch_timeout_s: float = 3600.0,
@@ -192,8 +196,10 @@ def create_app(
     fanout.listeners.append(lifecycle.notice)
     lister = Lister(store, now)
     watches = Watches(store, fanout, lister, now=now, timeout_s=watch_timeout_s)
-    resources = Resources(registry, lister, watches, SampleEndpoint(samples, registry))
+    log_endpoint = LogEndpoint(registry, logs)
+    resources = Resources(registry, lister, watches, SampleEndpoint(samples, registry), log_endpoint)
     return ApiApp(
+        logs=log_endpoint,
         registry=registry,
         resources=resources,
         fanout=fanout,

@@ -13,6 +13,7 @@ from phoenix.apimachinery.errors import ApiError, BadRequest, MethodNotAllowed, 
 from phoenix.apiserver.codec import check_depth, decode_json, decode_object
 from phoenix.apiserver.events import Form, shaped
 from phoenix.apiserver.lists import Lister
+from phoenix.apiserver.logs import LogEndpoint
 from phoenix.apiserver.negotiate import negotiate
 from phoenix.apiserver.options import ListOptions, delete_options, list_options, read_query, write_options
 from phoenix.apiserver.patches import json_patch, merge_patch
@@ -37,7 +38,9 @@ Handler = Callable[[web.BaseRequest, Target], Awaitable[web.StreamResponse]]
 class Resources:
     """Handlers by method for collections, objects and subresources."""
 
-    def __init__(self, registry: Registry, lister: Lister, watches: Watches, samples: SampleEndpoint) -> None:
+    def __init__(
+        self, registry: Registry, lister: Lister, watches: Watches, samples: SampleEndpoint, logs: LogEndpoint
+    ) -> None:
         self._registry = registry
         self._lister = lister
         self._watches = watches
@@ -47,11 +50,14 @@ class Resources:
         }  # fmt: skip
         self._status: dict[str, Handler] = {"GET": self._get, "PUT": self._update, "PATCH": self._patch}
         self._samples: dict[str, Handler] = {"GET": samples.list, "POST": samples.add}
+        self._log: dict[str, Handler] = {"GET": logs.get}
 
     def handler(self, method: str, target: Target) -> Handler:
         """The handler for a method. Raises MethodNotAllowed."""
         if target.subresource == "samples":
             table = self._samples
+        elif target.subresource == "log":
+            table = self._log
         elif target.subresource:
             table = self._status
         else:

@@ -24,6 +24,7 @@ from phoenix.apiserver.config import ServerConfig
 from phoenix.apiserver.connections import ApiHttpServer
 from phoenix.apiserver.credentials import ensure_token, write_client_files
 from phoenix.apiserver.files import make_state_folder
+from phoenix.apiserver.logs import LogSource
 from phoenix.apiserver.tls import ensure_certificates
 from phoenix.samples.storage import SampleStore
 from phoenix.store.sqlite import open_store
@@ -43,8 +44,9 @@ class ApiServer:
     state folder as endpoint.json, token, ca.crt and kubeconfig.
     """
 
-    def __init__(self, config: ServerConfig) -> None:
+    def __init__(self, config: ServerConfig, *, logs: LogSource | None = None) -> None:
         self._config = config
+        self._logs = logs
         self._stack = contextlib.AsyncExitStack()
         self._app: ApiApp | None = None
         self.url = ""
@@ -76,6 +78,7 @@ class ApiServer:
                 store,
                 samples,
                 token=self.token,
+                logs=self._logs,
                 request_log=config.request_log,
                 bookmark_interval_s=config.bookmark_interval_s,
                 watch_timeout_s=config.watch_timeout_s,
@@ -135,6 +138,7 @@ class ApiServer:
 
 async def _end_watches(app: ApiApp) -> None:
     app.fanout.end_watches()
+    app.logs.end()
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

@@ -9,7 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import unquote
 
+from phoenix.api.collector import Collector
 from phoenix.api.experiment import Experiment
+from phoenix.api.loadgenerator import LoadGenerator
+from phoenix.api.meter import Meter
 from phoenix.api.scheme import BY_PLURAL
 from phoenix.apimachinery.errors import NotFound
 from phoenix.apimachinery.meta import GROUP, VERSION, Resource
@@ -97,4 +100,6 @@ def _resource(group: str, rest: list[str]) -> Target | None:
 def _has_subresource(kind: type[Resource], subresource: str) -> bool:
     if subresource == "status":
         return kind.info.has_status
+    if subresource == "log":
+        return kind in (Collector, LoadGenerator, Meter)
     return subresource == "samples" and kind is Experiment
