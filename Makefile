@@ -61,7 +61,7 @@ bench: $(STAMP) ## measured comparisons, each a ratio in one run
 	@$(BIN)/python -m benchmarks
 
 lock: ## rewrite requirements.lock from the current environment
-	@$(BIN)/python -m pip freeze --exclude-editable | grep -v '^phoenix' > requirements.lock
+	@$(BIN)/python -m pip freeze --all --exclude-editable | grep -v '^pip=' | grep -v '^phoenix' > requirements.lock
 
 clean: ## remove the environment and caches (never state/)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build *.egg-info
