@@ -1,11 +1,15 @@
-"""The server's own metrics, in Prometheus text at /metrics."""
+"""Metrics in Prometheus text at /metrics: the server's own, and those of whatever else runs in its process.
+
+Controllers count in prometheus_client's default registry (`phoenix.runtime.metrics`), the server in one of its own, as
+tests run several servers in one process.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -47,7 +51,8 @@ class Metrics:
     def response(self) -> web.Response:
         """/metrics."""
         return web.Response(
-            body=generate_latest(self._registry), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
+            body=generate_latest(self._registry) + generate_latest(REGISTRY),
+            headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},
         )
 
 
