@@ -1,0 +1,94 @@
+"""The operations page names what exists: reasons, flags, exit codes, files, metrics."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from phoenix.api.results import Verdict
+from phoenix.cli.exitcodes import MEANINGS
+from phoenix.up import main as up
+from tests.docs.pages import DOCS, rows, section, sources, words
+
+PAGE = DOCS / "operations.md"
+
+
+def calls(*folders: str) -> Iterator[ast.Call]:
+    for _, tree in sources(*folders):
+        yield from (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+
+
+def finding_codes() -> set[str]:
+    """Codes of errors a pipeline can have: `Finding(path, message, hint, code)`, or its default."""
+    found = {"InvalidPipeline"}
+    for call in calls("phoenix/pipelines", "controllers"):
+        match call:
+            case ast.Call(func=ast.Name(id="Finding"), args=[_, _, _, ast.Constant(value=str(code))]):
+                found.add(code)
+            case ast.Call(func=ast.Name(id="Finding"), args=[_, _, _, ast.Name(id="CODE")]):
+                found.add("UnmeasuredReceiverCut")
+    return found
+
+
+def experiment_reasons() -> set[str]:
+    """Every reason a condition of an Experiment can have."""
+    # What only a deployment is asked: what the embedded engine refuses, what a measured receiver cuts.
+    found = finding_codes() - {"ConfigInvalid", "UnmeasuredReceiverCut"}
+    found |= {str(verdict) for verdict in Verdict}
+    for call in calls("controllers/experiment"):
+        match call:
+            case ast.Call(func=ast.Attribute(attr="condition"), args=[_, _, ast.Constant(value=str(reason)), _]):
+                found.add(reason)
+            case ast.Call(func=ast.Name(id="Unresolved"), args=[ast.Constant(value=str(reason)), _]):
+                found.add(reason)
+            case ast.Call(func=ast.Name(id="Step"), args=[_, ast.Constant(value=str(reason)), _, _]):
+                found.add(reason)
+            case ast.Call(
+                func=ast.Name(id="Step"), args=[ast.Attribute(attr="WAIT"), ast.Constant(value=str(reason)), _]
+            ):
+                found.add(reason)
+            case ast.Call(func=ast.Name(id="Settlement"), args=[_, _, ast.Constant(value=str(reason)), _]):
+                found.add(reason)
+            case ast.Call(func=ast.Name(id="Settlement" | "RunEnding"), keywords=[*keywords]):
+                given = next((keyword.value for keyword in keywords if keyword.arg == "reason"), None)
+                match given:
+                    case ast.IfExp(body=body, orelse=other):
+                        found |= {*words(body), *words(other)}
+                    case ast.Constant(value=str(reason)):
+                        found.add(reason)
+    return found - {"Promoted"}  # says that nothing is left to do; written nowhere
+
+
+def deployment_reasons() -> set[str]:
+    """Every reason a condition of a PipelineDeployment can have."""
+    found = finding_codes()
+    for call in calls("controllers/pipelinedeployment"):
+        match call:
+            case ast.Call(func=ast.Name(id="put"), args=[_, _, ast.IfExp(body=body, orelse=other), _]):
+                found |= {*words(body), *words(other)}
+            case ast.Call(func=ast.Name(id="put"), args=[_, _, reason, _]):
+                found |= set(words(reason))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("kind", "emitted"), [("Experiment", experiment_reasons()), ("PipelineDeployment", deployment_reasons())]
+)
+def test_every_reason_is_explained_and_every_explained_one_exists(kind: str, emitted: set[str]) -> None:
+    explained = [reason for reason, _ in rows(section(PAGE, f"### {kind}"))]
+    assert len(emitted) > 10, "the search found too little to mean anything"
+    assert sorted(explained) == sorted(emitted)
+
+
+def test_every_exit_code_is_listed() -> None:
+    assert {code for code, _ in rows(section(PAGE, "## Exit codes"))} == {str(int(code)) for code in MEANINGS}
+
+
+def test_every_flag_of_up_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        up(["--help"])
+    flags = set(re.findall(r"--[a-z-]+", capsys.readouterr().out)) - {"--help"}
+    assert {flag for flag, _ in rows(section(PAGE, "## Start and stop"))} == flags
