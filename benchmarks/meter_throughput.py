@@ -23,10 +23,11 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import numpy as np
 import psutil
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest as Request
 
-POINTS, METRICS, BODIES = 10_000, 10, 16
+POINTS, METRICS, ORDERS = 10_000, 10, 8
 TIME = 0x1122334455667788
 STREAM = "sum by (k8s_namespace_name) (rate(app_metric_0_total[4s]))"
 
@@ -90,20 +91,37 @@ def start(folder: Path) -> tuple[subprocess.Popen[bytes], int, int]:
     raise TimeoutError("the meter did not get ready")
 
 
+class Body:
+    """A payload whose time stamps are written over before it is sent; costs the sender next to nothing."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = bytearray(data)
+        mark = TIME.to_bytes(8, "little")
+        places, at = [], data.find(mark)
+        while at >= 0:
+            places.append(at)
+            at = data.find(mark, at + 8)
+        self._places = np.array(places)
+        self._words = np.ndarray((len(data) - 7,), "<u8", buffer=self.data, strides=(1,))
+
+    def stamp(self) -> bytearray:
+        self._words[self._places] = time.time_ns()
+        return self.data
+
+
 class Sender:
     """One connection that posts and waits for each answer."""
 
     def __init__(self, port: int) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port))
 
-    def post(self, body: bytes) -> None:
-        stamped = body.replace(TIME.to_bytes(8, "little"), time.time_ns().to_bytes(8, "little"))
+    def post(self, body: Body) -> None:
         head = (
             "POST /v/baseline/v1/metrics HTTP/1.1\r\nHost: meter\r\nContent-Type: application/x-protobuf\r\n"
-            f"Content-Length: {len(stamped)}\r\n\r\n"
+            f"Content-Length: {len(body.data)}\r\n\r\n"
         )
         self._socket.sendall(head.encode())
-        self._socket.sendall(stamped)
+        self._socket.sendall(body.stamp())
         answer = self._socket.recv(4096)
         assert b" 200 " in answer, answer
 
@@ -112,16 +130,16 @@ class Sender:
 
 
 def steady(child: psutil.Process, port: int, seconds: float, orders: int) -> None:
-    bodies = [payload(0, seed) for seed in range(orders)]
+    bodies = [Body(payload(0, seed if orders > 1 else 0)) for seed in range(2 * orders)]
     senders = [Sender(port) for _ in range(2)]
-    for body in bodies * 2 + bodies[:1]:
+    for body in bodies * 2:
         senders[0].post(body)
     posted = [0, 0]
     began, cpu = time.perf_counter(), cpu_s(child)
 
     def send(number: int) -> None:
         while time.perf_counter() - began < seconds:
-            senders[number].post(bodies[(2 * posted[number] + number) % orders])
+            senders[number].post(bodies[(2 * posted[number] + number) % len(bodies)])
             posted[number] += 1
 
     threads = [threading.Thread(target=send, args=(number,)) for number in range(2)]
@@ -131,8 +149,9 @@ def steady(child: psutil.Process, port: int, seconds: float, orders: int) -> Non
         thread.join()
     wall, cpu = time.perf_counter() - began, cpu_s(child) - cpu
     points = sum(posted) * POINTS
+    size = len(bodies[0].data)
     order = "in one order" if orders == 1 else "shuffled in every request"
-    print(f"{points:,} points of {POINTS:,} series, {order}, {sum(posted)} requests of {len(bodies[0]):,} bytes")
+    print(f"{points:,} points of {POINTS:,} series, {order}, {sum(posted)} requests of {size:,} bytes")
     print(f"wall  {points / wall:>12,.0f} points/s")
     print(f"CPU   {points / cpu:>12,.0f} points per CPU second, {cpu / points * 1e6:.3f} us a point")
     print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
@@ -142,10 +161,10 @@ def steady(child: psutil.Process, port: int, seconds: float, orders: int) -> Non
 
 def new_series(child: psutil.Process, port: int, health: int, requests: int = 10) -> None:
     sender = Sender(port)
-    sender.post(payload(0, 0))
+    sender.post(Body(payload(0, 0)))
     before, cpu = child.memory_info().rss, cpu_s(child)
     for number in range(1, requests + 1):
-        sender.post(payload(number * POINTS, number))
+        sender.post(Body(payload(number * POINTS, number)))
     cpu = cpu_s(child) - cpu
     flush = urllib.request.Request(f"http://127.0.0.1:{health}/flush", method="POST")
     urllib.request.urlopen(flush).read()
@@ -168,7 +187,7 @@ def main() -> None:
             if "--new" in sys.argv:
                 new_series(psutil.Process(child.pid), otlp, health)
             else:
-                steady(psutil.Process(child.pid), otlp, seconds, 1 if "--same-order" in sys.argv else BODIES)
+                steady(psutil.Process(child.pid), otlp, seconds, 1 if "--same-order" in sys.argv else ORDERS)
         finally:
             child.terminate()
             child.wait(10)

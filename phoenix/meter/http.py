@@ -34,7 +34,7 @@ def otlp_app(meter: Meter) -> web.Application:
         if request.content_type != _PROTOBUF:
             return web.Response(status=415, text=f"want {_PROTOBUF}, have {request.content_type}\n")
         try:
-            await meter.accept(variant, await request.read())
+            await meter.accept(variant, await _body(request))
         except MalformedPayload as error:
             return _refusal(400, _INVALID_ARGUMENT, str(error))
         except Overloaded as error:
@@ -44,6 +44,22 @@ def otlp_app(meter: Meter) -> web.Application:
     app = web.Application(client_max_size=_MAX_BODY_BYTES)
     app.router.add_post("/v/{variant}/v1/metrics", take)
     return app
+
+
+async def _body(request: web.Request) -> bytes:
+    """The body, inflated; copied once less than `request.read()` does, which matters for megabytes.
+
+    Raises:
+        HTTPRequestEntityTooLarge: it is larger than `_MAX_BODY_BYTES`.
+    """
+    chunks: list[bytes] = []
+    size = 0
+    while chunk := await request.content.readany():
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > _MAX_BODY_BYTES:
+            raise web.HTTPRequestEntityTooLarge(_MAX_BODY_BYTES, size)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 def _refusal(status: int, code: int, message: str, headers: dict[str, str] | None = None) -> web.Response:

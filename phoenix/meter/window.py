@@ -1,7 +1,8 @@
 """Windows of one variant: points gathered by point time, counted exactly when the window closes.
 
 From: scans of requests. To: `Closed`, the figures of one window. Nothing is estimated: distinct streams and series are
-marked in a bit per id, duplicates are found by sorting (stream, time). Memory: 12 bytes a point of the open windows.
+marked in a byte per id, duplicates are found by counting the distinct streams of each time stamp. Memory: 4 bytes a
+point of the open windows, and 8 more where one request has points of several times.
 Owned by one thread.
 """
 
@@ -15,6 +16,7 @@ import numpy.typing as npt
 from phoenix.meter.columns import Column
 from phoenix.meter.registry import Ids, Registry
 
+_MANY_TIMES = 10_000
 _NEVER = np.iinfo(np.int64).min
 
 
@@ -28,7 +30,9 @@ class Window:
     bytes: int = 0
     max_lag_ns: int = 0
     slots: list[npt.NDArray[np.int32]] = field(default_factory=list)
-    times: list[Ids] = field(default_factory=list)
+    """of each request"""
+    times: list[Ids | int] = field(default_factory=list)
+    """of each request; one number if all its points have the same time"""
 
     def add(self, slots: Ids, times: Ids, size_bytes: int, lag_ns: int) -> None:
         """Take the points of one request, or those of them that belong here."""
@@ -37,7 +41,7 @@ class Window:
         self.bytes += size_bytes
         self.max_lag_ns = max(self.max_lag_ns, lag_ns)
         self.slots.append(slots.astype(np.int32))
-        self.times.append(times)
+        self.times.append(int(times[0]) if (times == times[0]).all() else times)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +82,7 @@ class Ledger:
         return Closed(
             points=len(slots),
             samples=int(registry.slot_samples.all[slots].sum()),
-            duplicates=_duplicates(
-                registry.slot_stream.all[slots], np.concatenate(window.times) - window.index * length_ns, length_ns
-            ),
+            duplicates=len(slots) - _distinct_points(window, registry.slot_stream.all, registry.streams, length_ns),
             streams=len(streams),
             active_series=int(registry.unit_weight.all[units].sum()),
             units=units,
@@ -129,12 +131,33 @@ def _distinct(ids: Ids, number: int) -> Ids:
     return np.flatnonzero(mark)
 
 
-def _duplicates(streams: Ids, offsets: Ids, length_ns: int) -> int:
-    """How many points repeat the stream and time of another; offsets are in [0, length_ns)."""
+def _distinct_points(window: Window, slot_stream: Ids, streams: int, length_ns: int) -> int:
+    """Number of different (stream, time) pairs."""
+    by_time: dict[int, list[Ids]] = {}
+    for slots, time in zip(window.slots, window.times, strict=True):
+        if not isinstance(time, int) or len(by_time) > _MANY_TIMES:
+            return _distinct_by_sorting(window, slot_stream, length_ns)
+        by_time.setdefault(time, []).append(slot_stream[slots])
+    # Every stream keeps the last place it was written at: a point still found there is the one that counts.
+    place = np.empty(streams, np.int64)
+    found = 0
+    for parts in by_time.values():
+        of = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        index = np.arange(len(of))
+        place[of] = index
+        found += int(np.count_nonzero(place[of] == index))
+    return found
+
+
+def _distinct_by_sorting(window: Window, slot_stream: Ids, length_ns: int) -> int:
+    """The same where requests have points of several times: three times slower."""
+    pairs = zip(window.slots, window.times, strict=True)
+    times = np.concatenate([np.full(len(s), t) if isinstance(t, int) else t for s, t in pairs])
+    streams, offsets = slot_stream[np.concatenate(window.slots)], times - window.index * length_ns
     if int(streams.max()) < (1 << 62) // length_ns:
         keys = streams * length_ns + offsets
         keys.sort()
-        return int(np.count_nonzero(keys[1:] == keys[:-1]))
+        return 1 + int(np.count_nonzero(keys[1:] != keys[:-1]))
     order = np.lexsort((offsets, streams))
     streams, offsets = streams[order], offsets[order]
-    return int(np.count_nonzero((streams[1:] == streams[:-1]) & (offsets[1:] == offsets[:-1])))
+    return 1 + int(np.count_nonzero((streams[1:] != streams[:-1]) | (offsets[1:] != offsets[:-1])))

@@ -19,12 +19,10 @@ Not thread-safe; one owner. From: HTTP bodies. To: the meter's windows.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 from google.protobuf.message import DecodeError
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from xxhash import xxh3_64_intdigest
 
 from phoenix.otlp.contexts import POINT_CLASSES, Intern, KnownParts, MetricContext, ResourceContext, ScopeContext
@@ -33,19 +31,15 @@ from phoenix.otlp.identity import PointIdentity
 from phoenix.otlp.layout import Bytes, Layout, Offsets, Words, learn
 from phoenix.otlp.model import MetricType
 from phoenix.otlp.repeats import Points, Repeats, words_of
-from phoenix.otlp.wire import LENGTH, fields, varint
+from phoenix.otlp.walk import Irregular, extents, guess_points_end, in_order, leading, messages, points_end
+from phoenix.otlp.wire import LENGTH, varint
 
 _NAME, _DESCRIPTION, _UNIT, _METADATA, _LIST, _SCHEMA_URL, _FIRST = 0x0A, 0x12, 0x1A, 0x62, 0x12, 0x1A, 0x0A
 _DATA = {type << 3 | LENGTH: type for type in MetricType if type}
-_NO_TAIL = (MetricType.GAUGE, MetricType.SUMMARY)
 _MAX_SLICES = 8_000_000
 
 
-class _Irregular(Exception):
-    """Legal perhaps, but not laid out as every sender does."""
-
-
-_FAULTS = (_Irregular, MalformedPayload, IndexError, DecodeError, UnicodeDecodeError)
+_FAULTS = (Irregular, MalformedPayload, IndexError, DecodeError, UnicodeDecodeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +143,7 @@ class Scanner:
             if not scan.odd:
                 self._repeats.learn(data, scan.points, scan.own_bytes)
             return scan
-        ordered = _in_order(data)
+        ordered = in_order(data)
         try:
             return self._scan(ordered, exact=True)
         except _FAULTS as error:
@@ -160,7 +154,7 @@ class Scanner:
 
     def _scan(self, data: bytes, *, exact: bool) -> Scan:
         self._batches, self._odd, self._own_bytes, self._exact = {}, [], 0, exact
-        for start, end in _messages(data, 0, len(data), _FIRST):
+        for start, end in messages(data, 0, len(data), _FIRST):
             self._resource(data, start, end)
         octets = np.frombuffer(data, np.uint8)
         words = words_of(data)
@@ -174,18 +168,18 @@ class Scanner:
         return Scan(len(data), self._own_bytes, words, octets, found, self._odd)
 
     def _resource(self, data: bytes, at: int, end: int) -> None:
-        raw, at = _leading(data, at, end)
+        raw, at = leading(data, at, end)
         context = self._resources.get(raw)
         if context is None:
             context = self._resources[raw] = ResourceContext.decode(raw)
         self._own_bytes += context.own_bytes
-        for start, stop in _messages(data, at, end, _LIST, last=_SCHEMA_URL):
+        for start, stop in messages(data, at, end, _LIST, last=_SCHEMA_URL):
             self._scope(context, data, start, stop)
 
     def _scope(self, resource: ResourceContext, data: bytes, at: int, end: int) -> None:
-        raw, at = _leading(data, at, end)
+        raw, at = leading(data, at, end)
         context = resource.scopes.get(raw) or resource.new_scope(raw)
-        for start, stop in _messages(data, at, end, _LIST, last=_SCHEMA_URL):
+        for start, stop in messages(data, at, end, _LIST, last=_SCHEMA_URL):
             self._metric(context, data, start, stop)
 
     def _metric(self, scope: ScopeContext, data: bytes, start: int, end: int) -> None:
@@ -199,21 +193,21 @@ class Scanner:
             size, first = varint(data, at + 1)
             at = first + size
             if at > end:
-                raise _Irregular(f"metric at byte {start} is cut off")
+                raise Irregular(f"metric at byte {start} is cut off")
             about = data[start:header_end], data[at:end]
             self._points(scope, about, type_, data, first, at)
         elif not self._exact and at != end:
-            raise _Irregular(f"unexpected field at byte {at}, or metric at byte {start} is cut off")
+            raise Irregular(f"unexpected field at byte {at}, or metric at byte {start} is cut off")
 
     def _points(
         self, scope: ScopeContext, about: tuple[bytes, bytes], type: MetricType, data: bytes, first: int, end: int
     ) -> None:
-        stop = _points_end(data, first, end) if self._exact else _guess_points_end(data, end, type)
+        stop = points_end(data, first, end) if self._exact else guess_points_end(data, end, type)
         context = scope.metrics.get((about, type, data[stop:end]))
         if context is None:
-            stop = _points_end(data, first, end)
+            stop = points_end(data, first, end)
             tail = data[stop:end]
-            for _ in _messages(about[1], 0, len(about[1]), _METADATA):
+            for _ in messages(about[1], 0, len(about[1]), _METADATA):
                 pass  # nothing but metadata may stand behind the data
             context = scope.metrics.get((about, type, tail)) or scope.new_metric(about, type, tail)
         layout = context.layout
@@ -224,7 +218,7 @@ class Scanner:
             batch.runs.append((len(batch.slots), context, first, stop))
             reached = (self._walk_tailed if layout.tail else self._walk)(data, first, stop, context, batch)
         if reached != stop:
-            raise _Irregular(f"points of the metric at byte {first} end at {reached}, not at {stop}")
+            raise Irregular(f"points of the metric at byte {first} end at {reached}, not at {stop}")
 
     def _batch(self, layout: Layout) -> Batch:
         batch = self._batches.get(id(layout))
@@ -241,7 +235,7 @@ class Scanner:
             try:
                 while at < stop:
                     if data[at] != 10:
-                        raise _Irregular(f"unexpected field at byte {at}")
+                        raise Irregular(f"unexpected field at byte {at}")
                     size = data[at + 1]
                     if size < 128:
                         at += 2
@@ -263,7 +257,7 @@ class Scanner:
         """The same for points that have fields behind the key."""
         head, tail, find = batch.layout.head, batch.layout.tail, context.slots.get
         add_slot, add_at, add_end = batch.slots.append, batch.at.append, batch.end.append
-        for start, end in _extents(data, at, stop):
+        for start, end in extents(data, at, stop):
             slot = find(xxh3_64_intdigest(data[start + head : end - tail]))
             if slot is None:
                 self._read(data, start, end, context)
@@ -275,14 +269,14 @@ class Scanner:
 
     def _walk_singly(self, data: bytes, at: int, stop: int, context: MetricContext) -> int:
         """For metrics of which no layout is known, at first sight or always."""
-        for start, end in _extents(data, at, stop):
+        for start, end in extents(data, at, stop):
             self._read(data, start, end, context)
         return stop
 
     def _read(self, data: bytes, at: int, end: int, context: MetricContext) -> None:
         """Read one point by itself: a new slice, or one of another layout than its metric had last."""
         if end > len(data):
-            raise _Irregular(f"point at byte {at} is cut off")
+            raise Irregular(f"point at byte {at} is cut off")
         layout = context.layout
         if layout is not None and layout.fits_one(data, at, end):
             # Most new series look like the last one; what is in the key besides attributes needs the careful way.
@@ -342,89 +336,13 @@ class Scanner:
         run = bisect_right(batch.runs, index, key=lambda item: item[0]) - 1
         while run >= 0:
             _, context, first, stop = batch.runs[run]
-            end = next((end for start, end in _extents(data, first, stop) if start == at), None)
+            end = next((end for start, end in extents(data, first, stop) if start == at), None)
             if end is not None:
                 self._read(data, at, end, context)
                 return
             run -= 1
-        raise _Irregular(f"point at byte {at} belongs to no metric")
+        raise Irregular(f"point at byte {at} belongs to no metric")
 
 
 def _array(numbers: list[int]) -> Offsets:
     return np.fromiter(numbers, np.int64, len(numbers))
-
-
-def _extents(data: bytes, at: int, stop: int) -> Iterator[tuple[int, int]]:
-    """Bodies of the points that follow one another in data[at:stop]. Raises _Irregular if they do not end at `stop`."""
-    while at < stop:
-        if data[at] != 10:
-            raise _Irregular(f"unexpected field at byte {at}")
-        size = data[at + 1]
-        if size < 128:
-            at += 2
-        else:
-            size, at = varint(data, at + 1)
-        end = at + size
-        if end > stop:
-            raise _Irregular(f"point at byte {at} reaches over the end of its metric")
-        yield at, end
-        at = end
-
-
-def _messages(data: bytes, at: int, end: int, tag: int, *, last: int = -1) -> Iterator[tuple[int, int]]:
-    """Extents of the messages that follow one another with one tag up to `end`; a field `last` may stand last.
-
-    Raises _Irregular if there is anything else.
-    """
-    while at < end:
-        found = data[at]
-        size, start = varint(data, at + 1)
-        at = start + size
-        if found == last and at == end:
-            if not data[start:end].isascii():
-                data[start:end].decode()  # text: to be refused like any other if it is no UTF-8
-            return
-        if found != tag or at > end:
-            raise _Irregular(f"unexpected field before byte {start}, or it reaches over the end of its parent")
-        yield start, at
-
-
-def _leading(data: bytes, at: int, end: int) -> tuple[bytes, int]:
-    """The resource or scope that stands first, and where it ends; empty if there is none."""
-    if at >= end or data[at] != _FIRST:
-        return b"", at
-    size, start = varint(data, at + 1)
-    if start + size > end:
-        raise _Irregular(f"message at byte {start} reaches over the end of its parent")
-    return data[start : start + size], start + size
-
-
-def _guess_points_end(data: bytes, end: int, type: MetricType) -> int:
-    """Where a metric's points probably end and its temporality (`10 xx`) and monotonicity (`18 xx`) begin."""
-    if type in _NO_TAIL:
-        return end
-    if data[end - 4] == 0x10 and data[end - 2] == 0x18:
-        return end - 4
-    return end - 2 if data[end - 2] in (0x10, 0x18) else end
-
-
-def _points_end(data: bytes, first: int, end: int) -> int:
-    """Where a metric's points end, for certain. Raises _Irregular if points follow other fields."""
-    stop = first
-    for item in fields(data, first, end):
-        if item.number == 1 and item.wire == LENGTH:
-            if item.start != stop:
-                raise _Irregular(f"points behind other fields at byte {item.start}")
-            stop = item.end
-    return stop
-
-
-def _in_order(data: bytes) -> bytes:
-    """The same request with all fields in the order of their numbers, once each, and no unknown ones."""
-    try:
-        request = ExportMetricsServiceRequest.FromString(data)
-    except DecodeError as error:
-        raise MalformedPayload(f"{len(data)} bytes are no OTLP ExportMetricsServiceRequest: {error}") from error
-    request.DiscardUnknownFields()
-    ordered: bytes = request.SerializeToString()
-    return ordered
