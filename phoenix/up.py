@@ -24,6 +24,7 @@ import uvloop
 from controllers.wiring import wire
 from phoenix.agent.agent import Agent
 from phoenix.agent.config import AgentConfig
+from phoenix.agent.errors import AgentError
 from phoenix.agent.logs import LocalLogs
 from phoenix.aio.clock import SYSTEM_CLOCK
 from phoenix.aio.signals import shutdown_event
@@ -32,13 +33,24 @@ from phoenix.apiserver.server import ApiServer, tune_garbage_collector
 from phoenix.client.apply import apply
 from phoenix.client.config import ClientConfig
 from phoenix.client.http import HttpClient
+from phoenix.manifest.errors import InvalidManifests
 from phoenix.manifest.tree import load_tree
 from phoenix.runtime.manager import Manager
+from phoenix.samples.errors import SamplesError
+from phoenix.store.interface import StoreError
 
 CATALOG = Path(__file__).resolve().parents[1] / "resources" / "catalog"
 FIELD_MANAGER = "phoenix-catalog"
 
 _log = logging.getLogger("phoenix.up")
+
+
+class CannotStart(Exception):
+    """Phoenix cannot start with what it was told; the message says why and what to do."""
+
+
+REFUSALS = (CannotStart, StoreError, SamplesError, AgentError, InvalidManifests)
+"""Errors that are answers, not defects: said in a line, without a traceback."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +80,10 @@ async def run(config: UpConfig, stop: asyncio.Event, *, ready: asyncio.Event | N
     """Run until `stop` is set. `ready` is set when the API answers, controllers run and the host is registered.
 
     Raises:
-        PhoenixRunning and others of the store and agent: another Phoenix has this state folder.
+        CannotStart: the state folder cannot be used, or the port is taken.
+        StoreLocked and others of `REFUSALS`: such as that another Phoenix has this state folder.
     """
-    config.state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    settings = ServerConfig(state=config.state, port=choose_port(config), request_log=config.request_log)
-    server = ApiServer(settings, logs=LocalLogs(config.state))
-    await server.start()
+    server = await _serve(config)
     try:
         _remember(config.state, server.url)
         async with HttpClient(
@@ -84,6 +94,29 @@ async def run(config: UpConfig, stop: asyncio.Event, *, ready: asyncio.Event | N
     finally:
         await server.stop()
         (config.state / "up.json").unlink(missing_ok=True)
+
+
+async def _serve(config: UpConfig) -> ApiServer:
+    """A server that answers; OS errors of a start become CannotStart."""
+    try:
+        config.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        msg = f"cannot make the state folder {config.state}: {error.strerror}; give another one with --state"
+        raise CannotStart(msg) from error
+    port = choose_port(config)
+    settings = ServerConfig(state=config.state, port=port, request_log=config.request_log)
+    server = ApiServer(settings, logs=LocalLogs(config.state))
+    try:
+        await server.start()
+    except PermissionError as error:
+        msg = f"cannot write to the state folder {config.state}: {error}; make it yours, or give another with --state"
+        raise CannotStart(msg) from error
+    except OSError as error:
+        if error.errno not in (errno.EADDRINUSE, errno.EADDRNOTAVAIL):
+            raise
+        msg = f"port {port} is taken by another program; give another with --port, or --port 0 for any free one"
+        raise CannotStart(msg) from error
+    return server
 
 
 async def _run_programs(config: UpConfig, client: HttpClient, stop: asyncio.Event, ready: asyncio.Event | None) -> None:
@@ -188,11 +221,26 @@ async def _main(config: UpConfig) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point of `python -m phoenix.up`; the exit code."""
+    """Entry point of `python -m phoenix.up`; the exit code: 1, with a line on stderr, where it cannot start."""
     config = _parse(sys.argv[1:] if argv is None else argv)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    uvloop.run(_main(config))
+    try:
+        uvloop.run(_main(config))
+    except (*REFUSALS, BaseExceptionGroup) as error:
+        refusal = refusal_of(error)
+        if refusal is None:
+            raise
+        sys.stderr.write(f"up: {refusal}\n")
+        return 1
     return 0
+
+
+def refusal_of(error: BaseException) -> BaseException | None:
+    """The first of `REFUSALS` in an error or a group of nothing else; None where there is a defect among them."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error if isinstance(error, REFUSALS) else None
+    found = [refusal_of(one) for one in error.exceptions]
+    return found[0] if all(found) else None
 
 
 if __name__ == "__main__":
