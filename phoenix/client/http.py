@@ -236,6 +236,26 @@ class HttpClient:
                 except LineTooLong as error:
                     raise Undecodable(f"{self.server}{path}: {error}") from error
 
+    async def raw_log(
+        self, info: KindInfo, name: str, namespace: str, *, follow: bool = False, tail_lines: int | None = None
+    ) -> AsyncGenerator[str, None]:
+        """Lines of a process's log (empty ones left out); with `follow` until its object is gone or the server ends it.
+
+        Close with `aclosing`. Raises NotFound (also: it has not started), Unavailable when the connection breaks.
+        """
+        params = {"follow": "true"} if follow else {}
+        if tail_lines is not None:
+            params["tailLines"] = str(tail_lines)
+        path = info.path(namespace, name, "log")
+        async with self._transport.stream(path, params=params) as chunks:
+            received = lines(chunks)
+            async with aclosing(received):
+                try:
+                    async for line in received:
+                        yield line.decode(errors="replace")
+                except LineTooLong as error:
+                    raise Undecodable(f"{self.server}{path}: {error}") from error
+
     async def raw_create(
         self, info: KindInfo, wire: Mapping[str, Any], namespace: str = "", *, params: Mapping[str, str] | None = None
     ) -> dict[str, Any]:

@@ -115,7 +115,7 @@ async def wait_for(
                     progress.text = f"waiting for {goal.text} of {ref}: {goal.state(last)}"
     except TimeoutError:
         raise WaitFailed(
-            f"{ref}: {goal.text} not met within {timeout_s:g} s: {goal.state(last)}",
+            f"{ref}: {goal.text} not met within {timeout_s:.3g} s: {goal.state(last)}",
             f"see `phoenixctl describe {ref}`",
         ) from None
     raise AssertionError("follow() does not end")
