@@ -29,6 +29,15 @@ def started(
     return (*history, record)
 
 
+def replaced(history: tuple[RevisionRecord, ...], newest: int) -> tuple[RevisionRecord, ...]:
+    """History in which only the newest revision may still be in progress."""
+    for record in history:
+        if record.revision != newest and record.outcome == RevisionOutcome.PROGRESSING:
+            reason = f"replaced by revision {newest} before it was judged"
+            history = mark(history, record.revision, RevisionOutcome.SUPERSEDED, reason)
+    return history
+
+
 def mark(
     history: tuple[RevisionRecord, ...], revision: int, outcome: RevisionOutcome, reason: str
 ) -> tuple[RevisionRecord, ...]:

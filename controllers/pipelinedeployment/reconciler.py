@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from controllers.pipelinedeployment.plan import CollectorChange, Observed, Plan, Rendering, Wanted, plan
-from controllers.pipelinedeployment.status import problem_status, status_of
+from controllers.pipelinedeployment.plan import CollectorChange, Notice, Observed, Plan, Rendering, Wanted, plan
+from controllers.pipelinedeployment.status import Problem, status_of
 from phoenix import engine
 from phoenix.aio.clock import Clock
 from phoenix.api.collector import Collector, CollectorRole, CollectorSpec, Engine
@@ -18,7 +19,7 @@ from phoenix.api.pipeline import (
     PipelineTemplate,
 )
 from phoenix.api.process import PROCESS_FINALIZER, MeasurementRef
-from phoenix.apimachinery.conditions import is_true
+from phoenix.apimachinery.conditions import find_condition, is_true
 from phoenix.apimachinery.meta import ObjectMeta, owner_reference
 from phoenix.apimachinery.names import (
     LABEL_DEPLOYMENT,
@@ -32,7 +33,7 @@ from phoenix.client.interface import Client
 from phoenix.pipelines.errors import Finding, PipelineError
 from phoenix.pipelines.render import render
 from phoenix.pipelines.resolve import resolve
-from phoenix.runtime.children import create_if_absent, delete_if_present, list_owned
+from phoenix.runtime.children import create_if_absent, delete_if_present, list_owned, name_taken
 from phoenix.runtime.events import NORMAL, WARNING, EventRecorder
 from phoenix.runtime.finalizers import add_finalizer, remove_finalizer
 from phoenix.runtime.reconcile import Request, Result
@@ -40,6 +41,8 @@ from phoenix.runtime.status import patch_status
 
 FINALIZER = "phoenix.io/deployment"
 COMPONENT = "pipelinedeployment-controller"
+NAME_RETRY_S = 5.0
+"""A name another object has may become free at any time; look again this often, seconds."""
 
 
 class PipelineDeploymentReconciler:
@@ -62,28 +65,25 @@ class PipelineDeploymentReconciler:
             return await self._release(deployment, collectors)
         if FINALIZER not in deployment.metadata.finalizers:
             deployment = await add_finalizer(self._client, deployment, FINALIZER)
+        problem: PipelineError | None = None
+        wanted: Wanted | None = None
         try:
             wanted = await self._wanted(deployment)
         except PipelineError as error:
-            await self._report_problem(deployment, error)
-            return Result()
-        revisions = sorted(
-            await list_owned(self._client, PipelineRevision, deployment, selector), key=lambda item: item.spec.revision
-        )
-        observed = Observed(
-            deployment=deployment,
-            wanted=wanted,
-            revisions=tuple(revisions),
-            renderings={item.spec.revision: self._render(deployment, item.spec.resolved) for item in revisions},
-            collectors=collectors,
-            hosts=await self._hosts(deployment, collectors),
-            endpoints=await self._endpoints(deployment),
-            now=self._clock.now(),
-        )
-        planned = plan(observed)
-        await self._act(observed, planned)
-        await patch_status(self._client, deployment, status_of(observed, planned))
-        for notice in planned.notices:
+            problem = error
+        observed = await self._observe(deployment, wanted, collectors)
+        # NB: with a spec that leads nowhere, what it led to before is still kept running.
+        planned = plan(observed) if wanted is not None or observed.revisions else Plan()
+        taken = await self._act(observed, planned)
+        if taken:
+            planned = replace(planned, waiting_for=taken, requeue_after_s=NAME_RETRY_S)
+        said = Problem(problem.code, str(problem)[:900]) if problem is not None else None
+        status = status_of(observed, planned, said)
+        notices = planned.notices
+        if problem is not None and not _said(deployment, problem):
+            notices += (Notice("DeploymentFailed", str(problem), warning=True),)
+        # Told before it is remembered: a crash in between tells it again, which raises the event's count.
+        for notice in notices:
             await self._events.record(
                 deployment,
                 notice.reason,
@@ -91,9 +91,31 @@ class PipelineDeploymentReconciler:
                 type_=WARNING if notice.warning else NORMAL,
                 data=notice.data,
             )
-        if planned.create_revision is not None:
+        await patch_status(self._client, deployment, status)
+        if planned.create_revision is not None and not taken:
             return Result(requeue_after_s=0.0)
         return Result(requeue_after_s=planned.requeue_after_s)
+
+    async def _observe(
+        self, deployment: PipelineDeployment, wanted: Wanted | None, collectors: tuple[Collector, ...]
+    ) -> Observed:
+        selector = f"{LABEL_DEPLOYMENT}={deployment.metadata.name}"
+        revisions = sorted(
+            await list_owned(self._client, PipelineRevision, deployment, selector), key=lambda item: item.spec.revision
+        )
+        return Observed(
+            deployment=deployment,
+            wanted=wanted,
+            revisions=tuple(revisions),
+            renderings={
+                item.spec.revision: self._render(deployment, item.spec.resolved, item.spec.variant_labels)
+                for item in revisions
+            },
+            collectors=collectors,
+            hosts=await self._hosts(deployment, collectors),
+            endpoints=await self._endpoints(deployment),
+            now=self._clock.now(),
+        )
 
     async def _release(self, deployment: PipelineDeployment, collectors: tuple[Collector, ...]) -> Result:
         for collector in collectors:
@@ -108,7 +130,7 @@ class PipelineDeploymentReconciler:
         template = await self._template(source.template_ref.name) if source.template_ref else None
         resolved = resolve(source, template)
         kind = Engine.EMBEDDED if deployment.spec.engine == Engine.AUTO else deployment.spec.engine
-        rendering = self._render(deployment, resolved.config)
+        rendering = self._render(deployment, resolved.config, deployment.spec.variant_labels)
         if kind == Engine.EMBEDDED:
             check_embedded(rendering.config)
         return Wanted(
@@ -123,16 +145,11 @@ class PipelineDeploymentReconciler:
         templates = (await self._client.list(PipelineTemplate)).items
         return next((item for item in templates if name in (item.metadata.name, *item.spec.aliases)), None)
 
-    def _render(self, deployment: PipelineDeployment, resolved: Mapping[str, object]) -> Rendering:
-        rendered = render(
-            resolved, variant_labels=deployment.spec.variant_labels, measurement=deployment.spec.measurement
-        )
+    def _render(
+        self, deployment: PipelineDeployment, resolved: Mapping[str, object], variant_labels: Mapping[str, str]
+    ) -> Rendering:
+        rendered = render(resolved, variant_labels=variant_labels, measurement=deployment.spec.measurement)
         return Rendering(rendered.config, rendered.config_hash, tuple(str(item) for item in rendered.findings))
-
-    async def _report_problem(self, deployment: PipelineDeployment, error: PipelineError) -> None:
-        status = problem_status(deployment, error.code, str(error)[:900], self._clock.now())
-        if await patch_status(self._client, deployment, status) is not deployment:
-            await self._events.record(deployment, "DeploymentFailed", str(error), type_=WARNING)
 
     async def _hosts(self, deployment: PipelineDeployment, collectors: tuple[Collector, ...]) -> tuple[Host, ...]:
         """Matching hosts that are ready, and those not ready now that already run a collector of it."""
@@ -164,18 +181,22 @@ class PipelineDeploymentReconciler:
             if is_true(meter.status.conditions, "Ready") and "otlp" in meter.status.ports
         }
 
-    async def _act(self, observed: Observed, planned: Plan) -> None:
+    async def _act(self, observed: Observed, planned: Plan) -> str:
+        """Carry the plan out; which name another object has (empty: none)."""
+        taken = ""
         if planned.create_revision is not None:
-            await self._create_revision(observed, planned.create_revision)
+            taken = await self._create_revision(observed, planned.create_revision)
         for change in planned.collectors:
-            await self._put_collector(observed.deployment, change)
+            taken = await self._put_collector(observed.deployment, change) or taken
         for collector in planned.delete_collectors:
             await delete_if_present(self._client, collector)
         for revision in planned.delete_revisions:
             await delete_if_present(self._client, revision)
+        return taken
 
-    async def _create_revision(self, observed: Observed, number: int) -> None:
+    async def _create_revision(self, observed: Observed, number: int) -> str:
         deployment, wanted = observed.deployment, observed.wanted
+        assert wanted is not None  # a revision is only planned for content
         revision = PipelineRevision(
             metadata=ObjectMeta(
                 name=child_name(deployment.metadata.name, wanted.pipeline_hash[-8:], str(number)),
@@ -195,17 +216,22 @@ class PipelineDeploymentReconciler:
                 pipeline_hash=wanted.pipeline_hash,
             ),
         )
-        if await create_if_absent(self._client, revision) is not None:
-            await self._events.record(
-                deployment,
-                "DeploymentStarted",
-                f"rolling out revision {number} ({wanted.pipeline_hash})",
-                data={"revision": number, "pipelineHash": wanted.pipeline_hash},
-            )
-            for warning in self._render(deployment, wanted.config).warnings:
-                await self._events.record(deployment, "PipelineWarning", warning, type_=WARNING)
+        taken = await name_taken(self._client, revision, deployment)
+        if taken:
+            return taken
+        await self._events.record(
+            deployment,
+            "DeploymentStarted",
+            f"rolling out revision {number} ({wanted.pipeline_hash})",
+            data={"revision": number, "pipelineHash": wanted.pipeline_hash},
+        )
+        for warning in self._render(deployment, wanted.config, deployment.spec.variant_labels).warnings:
+            await self._events.record(deployment, "PipelineWarning", warning, type_=WARNING)
+        await create_if_absent(self._client, revision)
+        return ""
 
-    async def _put_collector(self, deployment: PipelineDeployment, change: CollectorChange) -> None:
+    async def _put_collector(self, deployment: PipelineDeployment, change: CollectorChange) -> str:
+        """Create or change one collector; who has its name, if another object has."""
         spec = {
             "engine": str(change.revision.spec.engine),
             "config": change.rendering.config,
@@ -218,7 +244,7 @@ class PipelineDeploymentReconciler:
             new = change.existing.model_copy(deep=True)
             new.spec = CollectorSpec.from_wire({**change.existing.spec.to_wire(), **spec})
             await self._client.update(new)
-            return
+            return ""
         measurement = deployment.spec.measurement
         labels = {**deployment.metadata.labels, LABEL_DEPLOYMENT: deployment.metadata.name, LABEL_HOST: change.host}
         collector = Collector(
@@ -245,7 +271,14 @@ class PipelineDeploymentReconciler:
                 variant=measurement.variant,
                 window=measurement.window,
             )
-        await create_if_absent(self._client, collector)
+        if await create_if_absent(self._client, collector) is None:
+            return await name_taken(self._client, collector, deployment)
+        return ""
+
+
+def _said(deployment: PipelineDeployment, problem: PipelineError) -> bool:
+    progressing = find_condition(deployment.status.conditions, "Progressing")
+    return progressing is not None and (progressing.reason, progressing.message) == (problem.code, str(problem)[:900])
 
 
 def check_embedded(config: Mapping[str, object]) -> None:

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import dataclass
 
 from controllers.pipelinedeployment.history import record_for
 from controllers.pipelinedeployment.plan import Observed, Plan, runs
 from phoenix.api.pipeline import (
     CollectorCounts,
-    PipelineDeployment,
     PipelineDeploymentStatus,
     RevisionAttempt,
     RevisionOutcome,
+    RevisionRecord,
 )
-from phoenix.apimachinery.conditions import ConditionStatus, set_condition
+from phoenix.apimachinery.conditions import set_condition
 
 
-def status_of(observed: Observed, plan: Plan) -> PipelineDeploymentStatus:
-    """The status after this reconcile."""
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why the spec cannot even be resolved: `reason` for programs, the message says what to mend."""
+
+    reason: str
+    message: str
+
+
+def status_of(observed: Observed, plan: Plan, problem: Problem | None = None) -> PipelineDeploymentStatus:
+    """The status after this reconcile. With a problem, what runs keeps running."""
     status = observed.deployment.status.model_copy(deep=True)
-    generation = observed.deployment.metadata.generation
-    status.observed_generation = generation
+    status.observed_generation = observed.deployment.metadata.generation
     status.history = list(plan.history)
     newest = plan.history[-1] if plan.history else None
     if plan.effective is not None:
@@ -39,18 +46,23 @@ def status_of(observed: Observed, plan: Plan) -> PipelineDeploymentStatus:
             message=newest.reason,
             started_at=newest.deployed_at,
         )
-    target_hash = newest.config_hash if newest else ""
+    # NB: a host that does not answer leaves its collectors' statuses as they were: they prove nothing.
+    answering = {host.metadata.name for host in observed.answering}
+    rendering = observed.renderings.get(newest.revision) if newest else None
     status.collectors = CollectorCounts(
         desired=len(observed.hosts),
-        updated=sum(item.spec.config_hash == target_hash for item in observed.collectors),
-        ready=sum(runs(item, item.spec.config_hash) for item in observed.collectors),
+        updated=sum(
+            rendering is not None and item.spec.config_hash == rendering.config_hash for item in observed.collectors
+        ),
+        ready=sum(item.spec.host in answering and runs(item, item.spec.config_hash) for item in observed.collectors),
     )
-    return _conditions(observed, plan, status, generation)
+    return _conditions(observed, plan, status, problem)
 
 
 def _conditions(
-    observed: Observed, plan: Plan, status: PipelineDeploymentStatus, generation: int
+    observed: Observed, plan: Plan, status: PipelineDeploymentStatus, problem: Problem | None
 ) -> PipelineDeploymentStatus:
+    generation = observed.deployment.metadata.generation
     counts, newest = status.collectors, (plan.history[-1] if plan.history else None)
 
     def put(type_: str, value: bool, reason: str, message: str) -> None:
@@ -63,34 +75,23 @@ def _conditions(
     elif counts.ready == counts.desired and plan.effective is not None:
         put("Available", True, "AllReady", f"revision {status.revision} is ready on {counts.ready} host(s)")
     else:
-        put("Available", False, "NotReady", f"{counts.ready} of {counts.desired} collectors are ready")
-    if newest is not None and newest.outcome == RevisionOutcome.ROLLED_BACK:
-        put(
-            "Progressing", False, "RolledBack", f"revision {newest.revision}: {newest.reason}; change spec to try again"
-        )
-    elif newest is not None and newest.outcome == RevisionOutcome.DEPLOYED and not plan.create_revision:
-        put("Progressing", False, "Complete", f"revision {newest.revision} is rolled out")
-    else:
-        put("Progressing", True, "RollingOut", f"waiting for {plan.waiting_for or 'collectors to become ready'}")
-    good = counts.ready == counts.desired > 0 and newest is not None and newest.outcome == RevisionOutcome.DEPLOYED
+        lost = f"; no answer from host {', '.join(observed.lost[:4])}: start its agent" if observed.lost else ""
+        put("Available", False, "NotReady", f"{counts.ready} of {counts.desired} collectors are ready{lost}")
+    put("Progressing", *_progressing(plan, newest, problem))
+    rolled_out = newest is not None and newest.outcome == RevisionOutcome.DEPLOYED and not plan.held
+    good = counts.ready == counts.desired > 0 and rolled_out and problem is None
     put("Ready", good, "Ready" if good else "NotReady", "what spec asks for runs" if good else "see Progressing")
     return status
 
 
-def problem_status(
-    deployment: PipelineDeployment, reason: str, message: str, now: datetime
-) -> PipelineDeploymentStatus:
-    """The status when the spec cannot even be resolved: what runs keeps running, and the message says what to mend."""
-    status = deployment.status.model_copy(deep=True)
-    status.observed_generation = deployment.metadata.generation
-    for type_ in ("Progressing", "Ready"):
-        status.conditions = set_condition(
-            status.conditions,
-            type_,
-            ConditionStatus.FALSE,
-            reason,
-            message,
-            now=now,
-            generation=deployment.metadata.generation,
-        )
-    return status
+def _progressing(plan: Plan, newest: RevisionRecord | None, problem: Problem | None) -> tuple[bool, str, str]:
+    """Status, reason and message of the condition Progressing."""
+    if problem is not None:
+        return False, problem.reason, problem.message
+    if plan.held:
+        return False, "Paused", "what spec asks for is not rolled out: set spec.paused to false"
+    if newest is not None and newest.outcome == RevisionOutcome.ROLLED_BACK:
+        return False, "RolledBack", f"revision {newest.revision}: {newest.reason}; change spec to try again"
+    if newest is not None and newest.outcome == RevisionOutcome.DEPLOYED and not plan.create_revision:
+        return False, "Complete", f"revision {newest.revision} is rolled out"
+    return True, "RollingOut", f"waiting for {plan.waiting_for or 'collectors to become ready'}"

@@ -46,3 +46,17 @@ async def list_owned(client: Client, kind: type[R], owner: Resource, label_selec
         if ref is not None and ref.uid == owner.metadata.uid:
             owned.append(item)
     return tuple(sorted(owned, key=lambda item: item.metadata.name))
+
+
+async def name_taken(client: Client, wanted: R, owner: Resource) -> str:
+    """Why `owner` cannot have a child of this name, with what to do; empty where it can, or has it."""
+    found = await get_or_none(client, type(wanted), wanted.metadata.name, wanted.metadata.namespace)
+    if found is None:
+        return ""
+    ref = controller_of(found)
+    if ref is not None and ref.uid == owner.metadata.uid:
+        return ""
+    if found.metadata.deletion_timestamp is not None or (ref is not None and ref.name == owner.metadata.name):
+        return f"{found.ref} of before to be gone"
+    whose = f"belongs to {ref.kind.lower()}/{ref.name}" if ref is not None else "is another's"
+    return f"{found.ref}, which {whose}: delete it, or give {owner.ref} another name"
