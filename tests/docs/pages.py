@@ -29,8 +29,9 @@ class Block:
 
 
 def pages() -> list[Path]:
-    """README and every page of docs that people write or generate."""
-    return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
+    """Every page people read: introductions of the reference are read in the pages made of them."""
+    written = [path for path in sorted(DOCS.rglob("*.md")) if "_intro" not in path.parts]
+    return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *written]
 
 
 def blocks(page: Path) -> Iterator[Block]:

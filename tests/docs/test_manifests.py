@@ -54,13 +54,11 @@ def test_it_is_valid_by_models_and_by_the_published_schema(found: ManifestObject
 
 def test_the_published_schema_can_say_no() -> None:
     found = next(item for item in SHIPPED if item.kind.info.kind == "Experiment")
-    wrong = {**found.wire, "spec": {**found.wire["spec"], "timming": {}}}
+    wrong = {**found.wire, "spec": {**found.wire["spec"], "tempo": {}}}
     assert not published("experiment").is_valid(wrong)
 
 
-@pytest.mark.parametrize(
-    "found", [item for item in (*SHOWN, *SHIPPED) if item.kind is PipelineTemplate], ids=name
-)
+@pytest.mark.parametrize("found", [item for item in (*SHOWN, *SHIPPED) if item.kind is PipelineTemplate], ids=name)
 def test_every_template_renders_and_the_embedded_engine_can_run_it(found: ManifestObject) -> None:
     template = PipelineTemplate.from_wire(found.wire)
     resolved = resolve(PipelineSource(template_ref=NameRef(name=template.metadata.name)), template)

@@ -14,6 +14,7 @@ from phoenix.up import main as up
 from tests.docs.pages import DOCS, rows, section, sources, words
 
 PAGE = DOCS / "operations.md"
+_PASCAL = re.compile(r"(?:[A-Z][a-z]+)+")
 
 
 def calls(*folders: str) -> Iterator[ast.Call]:
@@ -63,15 +64,9 @@ def experiment_reasons() -> set[str]:
 
 
 def deployment_reasons() -> set[str]:
-    """Every reason a condition of a PipelineDeployment can have."""
-    found = finding_codes()
-    for call in calls("controllers/pipelinedeployment"):
-        match call:
-            case ast.Call(func=ast.Name(id="put"), args=[_, _, ast.IfExp(body=body, orelse=other), _]):
-                found |= {*words(body), *words(other)}
-            case ast.Call(func=ast.Name(id="put"), args=[_, _, reason, _]):
-                found |= set(words(reason))
-    return found
+    """Every reason a condition of a PipelineDeployment can have: all PascalCase words of its status but the types."""
+    ((_, tree),) = ((path, tree) for path, tree in sources("controllers/pipelinedeployment") if path.stem == "status")
+    return finding_codes() | {word for word in words(tree) if _PASCAL.fullmatch(word)} - {"Available", "Progressing"}
 
 
 @pytest.mark.parametrize(
