@@ -46,9 +46,10 @@ def _main(words: list[str]) -> int:
         return ExitCode.USAGE
     if unknown:
         subparser(parser, arguments.verb).unknown(unknown)
-    session = Session(GlobalOptions.from_arguments(arguments))
+    session = Session(GlobalOptions())
     command = BY_NAME[arguments.verb].load()
     try:
+        session = Session(GlobalOptions.from_arguments(arguments))
         outcome = command.run(session, command.options(arguments))
         code = outcome if isinstance(outcome, int) else _await(outcome)
         session.out.flush()

@@ -80,23 +80,23 @@ class _RootParser(Parser):
         for group, verbs in groupby(VERBS, key=lambda verb: verb.group):
             lines += [f"{group}:", *(f"  {verb.name:<15} {verb.help}" for verb in verbs), ""]
         lines.append("global flags (before or after the verb):")
-        lines += [f"  {', '.join(names):<22} {text}" for names, _, text in _GLOBALS]
+        lines += [f"  {', '.join(names):<22} {text}" for names, _, text in GLOBALS]
         lines += ["", "exit codes:", *(f"  {code.value:<4} {text}" for code, text in MEANINGS.items()), ""]
         return "\n".join([*lines, EXAMPLES, f"`{PROG} VERB --help` says more, with examples.", ""])
 
 
-_GLOBALS: tuple[tuple[tuple[str, ...], str, str], ...] = (
+GLOBALS: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (("--state",), "DIR", "state folder of Phoenix (default: $PHOENIX_STATE, else ./state)"),
     (("--kubeconfig",), "FILE", "kubeconfig to use instead of a state folder"),
     (("--context",), "NAME", "context of the kubeconfig (default: its current one)"),
     (("-n", "--namespace"), "NAME", 'namespace (default: the kubeconfig\'s, else "default")'),
 )
-_VALUE_FLAGS = frozenset(name for names, _, _ in _GLOBALS for name in names)
+_VALUE_FLAGS = frozenset(name for names, _, _ in GLOBALS for name in names)
 
 
 def _add_globals(parser: argparse.ArgumentParser, default: Any) -> None:
     group = parser.add_argument_group("global flags")
-    for names, metavar, text in _GLOBALS:
+    for names, metavar, text in GLOBALS:
         group.add_argument(*names, metavar=metavar, default=default, help=text.replace("%", "%%"))
 
 

@@ -70,7 +70,7 @@ def _condition(text: str, rest: str) -> Goal:
         if found is None:
             return _state(wire) if wire is None else f"it has no condition {name} yet"
         said = f": {found['message']}" if found.get("message") else ""
-        return f"{name} is {found.get('status')} ({found.get('reason', '')}){said}"
+        return f"{found['type']} is {found.get('status')} ({found.get('reason', '')}){said}"
 
     return Goal(text, reached, state, lambda _: "")
 

@@ -14,7 +14,9 @@ from phoenix.cli.errors import UsageError
 from phoenix.cli.printers.base import Page, as_one
 
 _PIECES = re.compile(r"\{((?:[^{}\"']|\"(?:[^\"\\]|\\.)*\"|'[^']*')*)\}|([^{]+|\{)")
-_ESCAPED_DOT = re.compile(r"\.((?:[^.\[\]\\]|\\.)*\\\.(?:[^.\[\]\\]|\\.)*)")
+_BRACKETS = re.compile(r"(\[[^\]]*\])")
+_KEY = re.compile(r"\.((?:\\.|[^.\\\[\]])+)")
+_PLAIN_KEY = re.compile(r"[A-Za-z_]\w*|\*")
 
 
 @dataclass(slots=True)
@@ -33,15 +35,20 @@ def compile_path(text: str) -> Any:
     Raises UsageError.
     """
     bare = text.strip().removeprefix("{").removesuffix("}").strip().removeprefix("$").removeprefix("@")
-    bare = _ESCAPED_DOT.sub(lambda found: "['" + found[1].replace("\\.", ".") + "']", bare)
     if bare and not bare.startswith((".", "[")):
         bare = "." + bare
-    # NB: jsonpath_ng takes a slash or dash in a bare key for an operator.
-    bare = re.sub(r"\.([A-Za-z_][\w]*[-/][\w/-]*)", r"['\1']", bare)
+    pieces = _BRACKETS.split(bare)  # every other one is in brackets, where dots mean something else
+    bare = "".join(piece if at % 2 else _KEY.sub(_quoted, piece) for at, piece in enumerate(pieces))
     try:
         return parse_path("$" + bare)
     except Exception as error:
         raise UsageError(f"{text!r} is no JSONPath: {error}", "write it as {.status.phase}") from error
+
+
+def _quoted(found: re.Match[str]) -> str:
+    """A key as jsonpath_ng takes it: bare, it reads slashes, dashes and escaped dots as operators."""
+    key = re.sub(r"\\(.)", r"\1", found[1])
+    return f".{key}" if _PLAIN_KEY.fullmatch(key) else f"['{key}']"
 
 
 def find_all(path: Any, value: Any) -> list[Any]:

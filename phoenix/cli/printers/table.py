@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TextIO
 
-from phoenix.cli.grid import Grid
+from phoenix.cli.grid import GAP, Grid
 from phoenix.cli.printers.base import Page, TableStyle, Wire
 from phoenix.cli.style import Style
 
@@ -22,6 +22,7 @@ class TablePrinter:
         self._style = style
         self._colour = Style(style.colour)
         self._widths: list[int] = []
+        self._definitions: list[Wire] = []
 
     def print(self, pages: Sequence[Page], out: TextIO) -> None:
         """One table a kind, an empty line between; with several kinds names carry theirs."""
@@ -36,16 +37,20 @@ class TablePrinter:
             out.writelines(f"{line}\n" for line in grid.lines(self._style.width, self._colour, self._widths))
 
     def print_change(self, table: Wire, out: TextIO) -> None:
-        """Rows of a watch, below those printed before."""
-        grid = self._grid(table, "", headers=False)
-        fits = bool(self._widths) and all(len(row) == len(self._widths) for row in grid.rows)
-        out.writelines(
-            f"{line}\n" for line in grid.lines(self._style.width, self._colour, self._widths if fits else ())
-        )
+        """Rows of a watch, below those printed before; titles first where there were none."""
+        first = not self._widths
+        grid = self._grid(table, "", headers=first and self._style.headers)
+        # Columns grow with what comes, rather than cut it; they never shrink, so that most lines still line up.
+        needed = grid.widths(self._style.width)
+        grown = [max(pair) for pair in zip(self._widths or needed, needed, strict=True)]
+        self._widths = grown if sum(grown) + GAP * (len(grown) - 1) <= self._style.width else needed
+        lines = grid.lines(self._style.width, self._colour, self._widths)
+        out.writelines(f"{line}\n" for line in lines)
         out.flush()
 
     def _grid(self, table: Wire, prefix: str, *, headers: bool) -> Grid:
-        definitions = table.get("columnDefinitions") or []
+        # NB: in a watch Kubernetes sends them with the first event only.
+        definitions = self._definitions = table.get("columnDefinitions") or self._definitions
         columns = [at for at, column in enumerate(definitions) if column.get("priority", 0) <= self.priority]
         right = [at for at, column in enumerate(columns) if definitions[column].get("type") in _NUMBERS]
         names = [at for at, column in enumerate(columns) if definitions[column].get("format") == "name"]
