@@ -31,7 +31,7 @@ def suggest_field(kind: type[Resource], path: str) -> str:
 
 
 def unknown_field_lines(found: ManifestObject) -> Iterator[str]:
-    """`file:line: experiment/x: spec.timming: there is no such field; did you mean "timing"?` for each."""
+    """`file:line: experiment/x: spec.tming: there is no such field; did you mean "timing"?` for each."""
     for path in unknown_fields(found.kind, found.wire):
         hint = suggest_field(found.kind, path)
         yield f"{found.where(path)}: {found.ref}: {path}: there is no such field" + (f"; {hint}" if hint else "")

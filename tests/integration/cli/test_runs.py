@@ -132,7 +132,7 @@ async def deployment_with_history(ctl: Ctl) -> None:
             "reason": "Complete",
             "observedGeneration": live.metadata.generation,
         },
-        {"type": "Available", "status": "True", "reason": "AllReady"},
+        {"type": "Available", "status": "True", "reason": "Ok"},
     ]
     status = {"revision": 2, "attempted": {"revision": 2}, "history": history, "conditions": conditions}
     await ctl.client.patch(PipelineDeployment, "edge-metrics", "default", {"status": status}, subresource="status")

@@ -34,7 +34,7 @@ apiVersion: phoenix.io/v1alpha1
 kind: Experiment
 metadata: {name: other}
 spec:
-  timming: {warmup: 5s}
+  tming: {warmup: 5s}
 ---
 kind: [broken
 """
@@ -59,7 +59,7 @@ def test_each_fault_has_file_and_line(capsys: pytest.CaptureFixture[str], tmp_pa
         f'{path}:7: experiment/bad: spec.variants[0].pipeline.templateRef.name: no PipelineTemplate "baselin"',
         f"{path}:13: experiment/bad: spec.variants[1].pipeline.config.processors.nosuch:",
         f"{path}:19: experiment/bad: spec.analysis.signals[0].query:",
-        f'{path}:25: experiment/other: spec.timming: there is no such field; did you mean "timing"?',
+        f'{path}:25: experiment/other: spec.tming: there is no such field; did you mean "timing"?',
         f"{path}:28:1: this is not YAML",
     ):
         assert line in said
