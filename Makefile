@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-mvp check fmt lint types imports schemas verify-schemas docs bench clean lock
+.PHONY: help install demo test test-mvp check fmt lint types imports schemas verify-schemas docs bench bench-deps clean lock
 
 help: ## list every verb
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1|/' | awk -F'|' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -59,6 +59,10 @@ verify-schemas: $(STAMP) ## fail when schemas/ or docs/reference/ is stale
 
 bench: $(STAMP) ## measured comparisons, each a ratio in one run
 	@$(BIN)/python -m benchmarks
+
+bench-deps: ## install the peers and load clients that bench compares with (Debian, as root): etcd, h2load, wrk
+	apt-get update -qq
+	apt-get install -y -qq --no-install-recommends etcd-server nghttp2-client wrk
 
 lock: ## rewrite requirements.lock from the current environment
 	@$(BIN)/python -m pip freeze --all --exclude-editable | grep -v '^pip=' | grep -v '^phoenix' > requirements.lock

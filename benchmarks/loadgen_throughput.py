@@ -1,32 +1,37 @@
 """How fast the shipped generator can go: encoding alone, and sending to one and to two sinks that drop everything.
 
-usage: python benchmarks/loadgen_throughput.py [--seconds 1.0] [--size S]
 The sinks are processes of their own, so that on two cores the figure is that of the generator's process as long as it
 is the slower of the two. Encoding is compared with building the same request from protobuf objects, alternating.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
 import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
 import uvloop
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
+from benchmarks.processes import ROOT, python
+from benchmarks.result import Row, Setting, ratios
 from phoenix.loadmodel.emitter import Emitter
 from phoenix.loadmodel.load import Load
 from phoenix.otlp.encode import MetricShape, ResourceShape, Template, encode_attributes
 from phoenix.otlp.fanout import Fanout, Target
 from phoenix.otlp.model import MetricType
 
+TITLE = "The generator alone"
+LIMIT = ""
+SECONDS = 1.0
+SIZE = "S"
 _TICK_NS = 1_000_000_000
 
 
@@ -67,8 +72,18 @@ async def sink() -> None:
         await asyncio.to_thread(sys.stdin.read)  # until the benchmark closes the pipe
 
 
-def encoding(size: str, seconds: float) -> dict[str, float]:
-    load = Load(Emitter.from_json({"size": size}), seed=7, interval_s=1.0)
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Seconds a tick took, pair by pair."""
+
+    points: int
+    ours: list[float]
+    objects: list[float]
+
+
+def encoding(seconds: float) -> Encoded:
+    """The model and its encoder against protobuf objects that are kept and written over."""
+    load = Load(Emitter.from_json({"size": SIZE}), seed=7, interval_s=1.0)
     messages = [ExportMetricsServiceRequest.FromString(payload.data) for payload in load.tick(0)]
     ours: list[float] = []
     objects: list[float] = []
@@ -83,16 +98,11 @@ def encoding(size: str, seconds: float) -> dict[str, float]:
         for message in messages:
             rebuilt(message, tick)
         objects.append(time.perf_counter() - began)
-    return {
-        "points": load.points,
-        "template_points_per_s": load.points / statistics.median(ours),
-        "objects_points_per_s": load.points / statistics.median(objects),
-        "ratio": statistics.median(slow / fast for slow, fast in zip(objects, ours, strict=True)),
-    }
+    return Encoded(load.points, ours, objects)
 
 
-def number_points(seconds: float) -> dict[str, float]:
-    """`Template.encode` by itself: 10,000 number points of eight attributes."""
+def number_points(seconds: float) -> float:
+    """Points a second of `Template.encode` by itself: 10,000 number points of eight attributes."""
     points = [encode_attributes(7, [(f"key{n}", f"value-{p}-{n}") for n in range(8)]) for p in range(10_000)]
     template = Template([ResourceShape((), [MetricShape("m", "1", MetricType.SUM, points)])])
     values = np.arange(10_000, dtype=np.float64).view(np.uint64)
@@ -102,7 +112,7 @@ def number_points(seconds: float) -> dict[str, float]:
         began = time.perf_counter()
         template.encode(len(took), values)
         took.append(time.perf_counter() - began)
-    return {"points_per_s": template.points / statistics.median(took), "bytes": template.size_bytes}
+    return template.points / statistics.median(took)
 
 
 def rebuilt(message: ExportMetricsServiceRequest, tick: int) -> bytes:
@@ -112,11 +122,12 @@ def rebuilt(message: ExportMetricsServiceRequest, tick: int) -> bytes:
             for metric in scope.metrics:
                 for point in getattr(metric, metric.WhichOneof("data")).data_points:
                     point.time_unix_nano = tick
-    return message.SerializeToString()
+    return bytes(message.SerializeToString())
 
 
-async def sending(size: str, seconds: float, ports: list[int]) -> dict[str, float]:
-    load = Load(Emitter.from_json({"size": size}), seed=7, interval_s=1.0)
+async def sending(seconds: float, ports: list[int]) -> tuple[float, float]:
+    """Points a second to each of the sinks, and CPU in nanoseconds a point and sink."""
+    load = Load(Emitter.from_json({"size": SIZE}), seed=7, interval_s=1.0)
     targets = [Target(f"sink-{port}", f"http://127.0.0.1:{port}") for port in ports]
     sent, tick = 0, 0
     async with Fanout(targets, window_ns=2 * _TICK_NS) as fanout:
@@ -125,39 +136,41 @@ async def sending(size: str, seconds: float, ports: list[int]) -> dict[str, floa
             tick += _TICK_NS
             for payload in load.tick(tick):
                 outcomes = await fanout.send(payload.data, points=payload.points, tick_unix_nano=tick)
-                assert not any(outcome.failure for outcome in outcomes), outcomes
+                failures = [outcome.failure for outcome in outcomes if outcome.failure]
+                if failures:
+                    raise RuntimeError(f"a sink refused: {failures}")
             fanout.close_windows(tick)
             sent += load.points
         took, cpu = time.perf_counter() - began, time.process_time() - cpu
-    return {"points_per_s_to_each": sent / took, "cpu_ns_per_point_and_target": cpu / sent / len(ports) * 1e9}
+    return sent / took, cpu / sent / len(ports) * 1e9
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=1.0, help="length of each measurement")
-    parser.add_argument("--size", default="S", choices=["S", "M", "L"])
-    parser.add_argument("--sink", action="store_true", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.sink:
-        uvloop.run(sink())
-        return
-    figures: dict[str, dict[str, float]] = {
-        "encode_number_points": number_points(options.seconds / 4),
-        "model_and_encode": encoding(options.size, options.seconds),
-    }
+def run(setting: Setting) -> Iterator[Row]:
+    """Encoding, then sending to one and to two sinks."""
+    seconds = setting.seconds(SECONDS)
+    encoded = encoding(seconds)
+    yield Row(
+        "model and encode a tick",
+        f"{encoded.points / statistics.median(encoded.ours):,.0f} points/s",
+        peer=f"protobuf objects kept {encoded.points / statistics.median(encoded.objects):,.0f} points/s",
+        measured=ratios(encoded.objects, encoded.ours),
+        note=f"beside it: the bare encoder, number points alone, {number_points(seconds / 2):,.0f} points/s",
+    )
     with ExitStack() as stack:
         ports: list[int] = []
         for _ in range(2):
-            command = [sys.executable, __file__, "--sink"]
-            child = stack.enter_context(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+            child = stack.enter_context(
+                subprocess.Popen(python(__name__), cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            )
             assert child.stdin is not None
             assert child.stdout is not None
             stack.callback(child.stdin.close)
             ports.append(int(child.stdout.readline()))
         for count in (1, 2):
-            figures[f"send_to_{count}"] = uvloop.run(sending(options.size, options.seconds, ports[:count]))
-    print(json.dumps({"size": options.size, **figures}, indent=2))
+            rate, cpu_ns = uvloop.run(sending(seconds, ports[:count]))
+            name = f"model, encode and send to {count} sink{'s' * (count > 1)}"
+            yield Row(name, f"{rate:,.0f} points/s to each, {cpu_ns:.0f} ns of CPU a point and sink")
 
 
 if __name__ == "__main__":
-    main()
+    uvloop.run(sink())

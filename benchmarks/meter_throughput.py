@@ -1,211 +1,201 @@
-"""Points per second that one meter process takes over real HTTP, points shuffled in every request.
+"""Points a second that one meter process takes over real HTTP, points shuffled anew in every request.
 
-    python -m benchmarks.meter_throughput [seconds] [--same-order] [--new]
+The shipped `python -m phoenix.meter`, one variant, one signal asked for. Requests of 10,000 counter points with eight
+attributes (about 350 bytes a point), plain, over two connections with one request in flight on each; every request has
+its points in an order never sent before, new times and new values. Every point is accounted for: what was acknowledged
+is what the meter says it metered. Beside it: the points in one order, as most senders have them, and series that were
+never seen before, with the memory one takes.
 
-Starts the shipped `python -m phoenix.meter` and posts requests of 10,000 counter points with 8 attributes (349 bytes a
-point) over two connections, plain, each request in another order and with another time stamp, one signal asked for. The
-figure that other work on the machine disturbs least is CPU per point. `--same-order` sends the points in one order, as
-most senders do. `--new` posts only series never seen before, and tells the memory a series takes.
+By itself: `python -m benchmarks.meter_throughput [seconds]`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
-import random
+import re
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-import urllib.error
-import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import psutil
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest as Request
 
-POINTS, METRICS, ORDERS = 10_000, 10, 8
-TIME = 0x1122334455667788
-STREAM = "sum by (k8s_namespace_name) (rate(app_metric_0_total[4s]))"
+from benchmarks.meter_load import POINTS, Body
+from benchmarks.processes import answer, child, cpu_s, free_port, get, is_ready, python, wait_until
+from benchmarks.result import Row, Setting, Spread, at_least
 
-
-def payload(first: int, seed: int) -> bytes:
-    """POINTS points of series numbered from `first`, in an order that `seed` decides; every time stamp is TIME."""
-    order, request = random.Random(seed), Request()
-    scope = request.resource_metrics.add()
-    for key, value in (("service.name", "checkout"), ("service.version", "1.2.3"), ("deployment.environment", "test")):
-        scope.resource.attributes.add(key=key).value.string_value = value
-    metrics = scope.scope_metrics.add()
-    for number in range(METRICS):
-        data = metrics.metrics.add(name=f"app.metric.{number}", unit="1").sum
-        data.aggregation_temporality, data.is_monotonic = 2, True
-        series = list(range(first, first + POINTS // METRICS))
-        order.shuffle(series)
-        for index in series:
-            point = data.data_points.add(start_time_unix_nano=TIME - 1, time_unix_nano=TIME, as_double=order.random())
-            for key, text in attributes(index):
-                point.attributes.add(key=key).value.string_value = text
-            point.attributes.add(key="http.response.status_code").value.int_value = (200, 201, 404, 500)[index % 4]
-    return request.SerializeToString()
+TITLE = "The meter alone"
+LIMIT = ""
+GOAL = 1_000_000
+SECONDS = 1.0
+SENDERS = 2
+NEW_REQUESTS = 10
+SIGNAL = "sum by (k8s_namespace_name) (rate(app_metric_0_total[4s]))"
 
 
-def attributes(index: int) -> list[tuple[str, str]]:
-    return [
-        ("http.request.method", ("GET", "POST", "PUT", "DELETE")[index % 4]),
-        ("http.route", f"/api/v1/resource{index % 37}/{{id}}"),
-        ("k8s.namespace.name", f"team-{index % 13}"),
-        ("k8s.pod.name", f"checkout-7d9f8b6c5-{index:06x}"),
-        ("host.name", f"node-{index % 50:03d}.eu-west-1.internal"),
-        ("cloud.region", "eu-west-1"),
-        ("service.instance.id", f"627cc493-f310-47de-96bd-{index:012x}"),
-    ]
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Points a second by the wall, and what one costs the meter."""
+
+    per_s: float
+    cpu_us: float
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+class Meter:
+    """A running meter."""
+
+    def __init__(self, process: subprocess.Popen[bytes], port: int, health: int) -> None:
+        self.pid, self.port, self._health = process.pid, port, health
+
+    def flush(self) -> None:
+        """Close its windows."""
+        answer(
+            self._health, b"POST /flush HTTP/1.1\r\nHost: m\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+        )  # fmt: skip
+
+    def points(self) -> int:
+        """Points it has metered in windows that are closed."""
+        page = get(self._health, "/metrics").decode()
+        found = re.search(r'^phoenix_meter_points_total{variant="baseline"} (\S+)$', page, re.MULTILINE)
+        return int(float(found[1])) if found else 0
 
 
-def start(folder: Path) -> tuple[subprocess.Popen[bytes], int, int]:
-    """The meter, its OTLP port and its health port; ready."""
-    otlp, health = free_port(), free_port()
+@contextlib.contextmanager
+def metering(folder: Path) -> Iterator[Meter]:
+    """The shipped meter, ready."""
+    port, health = free_port(), free_port()
     config = {
-        "otlpAddress": f"127.0.0.1:{otlp}",
+        "otlpAddress": f"127.0.0.1:{port}",
         "healthAddress": f"127.0.0.1:{health}",
         "variants": ["baseline"],
-        "signals": [{"name": "rate", "query": STREAM}],
+        "signals": [{"name": "rate", "query": SIGNAL}],
     }
     path = folder / "config.json"
     path.write_text(json.dumps(config))
-    child = subprocess.Popen([sys.executable, "-m", "phoenix.meter", "--config", str(path)])
-    for _ in range(400):
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{health}/").read()
-            return child, otlp, health
-        except (urllib.error.URLError, ConnectionError):
-            time.sleep(0.05)
-    raise TimeoutError("the meter did not get ready")
-
-
-class Body:
-    """A payload whose time stamps are written over before it is sent; costs the sender next to nothing."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = bytearray(data)
-        mark = TIME.to_bytes(8, "little")
-        places, at = [], data.find(mark)
-        while at >= 0:
-            places.append(at)
-            at = data.find(mark, at + 8)
-        self._places = np.array(places)
-        self._words = np.ndarray((len(data) - 7,), "<u8", buffer=self.data, strides=(1,))
-
-    def stamp(self) -> bytearray:
-        self._words[self._places] = time.time_ns()
-        return self.data
+    with child(python("phoenix.meter", "--config", str(path)), log=folder / "meter.log") as process:
+        wait_until(lambda: is_ready(health), "the meter is ready")
+        yield Meter(process, port, health)
 
 
 class Sender:
-    """One connection that posts and waits for each answer."""
+    """One connection that posts a body over and over and waits for each answer."""
 
-    def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port))
+    def __init__(self, port: int, body: Body) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port), 30.0)
+        self._body = body
+        self.posted = 0
 
-    def post(self, body: Body) -> None:
+    def post(self) -> None:
+        """Raises ConnectionError: it was not taken."""
+        data = self._body.next()
         head = (
             "POST /v/baseline/v1/metrics HTTP/1.1\r\nHost: meter\r\nContent-Type: application/x-protobuf\r\n"
-            f"Content-Length: {len(body.data)}\r\n\r\n"
+            f"Content-Length: {len(data)}\r\n\r\n"
         )
         self._socket.sendall(head.encode())
-        self._socket.sendall(body.stamp())
-        answer = self._socket.recv(4096)
-        assert b" 200 " in answer, answer
+        self._socket.sendall(data)
+        said = self._socket.recv(4096)
+        if b" 200 " not in said:
+            raise ConnectionError(said.decode(errors="replace"))
+        self.posted += 1
 
     def close(self) -> None:
+        """Hang up."""
         self._socket.close()
 
 
-def steady(child: psutil.Process, port: int, seconds: float, orders: int) -> None:
-    bodies = [Body(payload(0, seed if orders > 1 else 0)) for seed in range(2 * orders)]
-    senders = [Sender(port) for _ in range(2)]
-    for body in bodies * 2:
-        senders[0].post(body)
-    posted = [0, 0]
-    began, cpu = time.perf_counter(), cpu_s(child)
+def steady(meter: Meter, senders: list[Sender], seconds: float) -> Taken:
+    """All senders at once, as fast as they are answered. Raises RuntimeError: a sender failed."""
+    before, cpu, began = sum(sender.posted for sender in senders), cpu_s(meter.pid), time.perf_counter()
+    failures: list[Exception] = []
 
-    def send(number: int) -> None:
-        while time.perf_counter() - began < seconds:
-            senders[number].post(bodies[(2 * posted[number] + number) % len(bodies)])
-            posted[number] += 1
+    def send(sender: Sender) -> None:
+        try:
+            while time.perf_counter() - began < seconds:
+                sender.post()
+        except OSError as error:
+            failures.append(error)
 
-    threads = [threading.Thread(target=send, args=(number,)) for number in range(2)]
+    threads = [threading.Thread(target=send, args=(sender,)) for sender in senders]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    wall, cpu = time.perf_counter() - began, cpu_s(child) - cpu
-    points = sum(posted) * POINTS
-    size = len(bodies[0].data)
-    order = "in one order" if orders == 1 else "shuffled in every request"
-    print(f"{points:,} points of {POINTS:,} series, {order}, {sum(posted)} requests of {size:,} bytes")
-    print(f"wall  {points / wall:>12,.0f} points/s")
-    print(f"CPU   {points / cpu:>12,.0f} points per CPU second, {cpu / points * 1e6:.3f} us a point")
-    naive = naive_points_per_s(bytes(bodies[0].data))
-    print(f"yardstick: decoding every attribute with upb, here and now, {naive:,.0f} points per CPU second; ", end="")
-    print(f"the meter {points / cpu / naive:.1f} times that, HTTP and accounting included")
-    print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
-    for sender in senders:
-        sender.close()
+    wall, cpu = time.perf_counter() - began, cpu_s(meter.pid) - cpu
+    if failures:
+        msg = f"a sender failed: {failures[0]}"
+        raise RuntimeError(msg)
+    points = (sum(sender.posted for sender in senders) - before) * POINTS
+    return Taken(points / wall, cpu / points * 1e6)
 
 
-def naive_points_per_s(body: bytes) -> float:
-    """The usual decoder, which says how fast this machine is at the moment."""
-    began, count = time.thread_time(), 0
-    for resource in Request.FromString(body).resource_metrics:
-        for scope in resource.scope_metrics:
-            for metric in scope.metrics:
-                for point in metric.sum.data_points:
-                    tuple((pair.key, getattr(pair.value, pair.value.WhichOneof("value"))) for pair in point.attributes)
-                    count += 1
-    return count / (time.thread_time() - began)
+def _measure(folder: Path, repeats: int, seconds: float, *, shuffled: bool) -> list[Taken]:
+    with contextlib.ExitStack() as stack:
+        meter = stack.enter_context(metering(folder))
+        senders = [Sender(meter.port, Body(0, seed, shuffled=shuffled)) for seed in range(SENDERS)]
+        for sender in senders:
+            stack.callback(sender.close)
+            sender.post()
+        taken = [steady(meter, senders, seconds) for _ in range(repeats)]
+        meter.flush()
+        posted = sum(sender.posted for sender in senders) * POINTS
+        if meter.points() != posted:
+            msg = f"of {posted:,} points acknowledged {meter.points():,} were metered"
+            raise RuntimeError(msg)
+    return taken
 
 
-def new_series(child: psutil.Process, port: int, health: int, requests: int = 10) -> None:
-    sender = Sender(port)
-    sender.post(Body(payload(0, 0)))
-    before, cpu = child.memory_info().rss, cpu_s(child)
-    for number in range(1, requests + 1):
-        sender.post(Body(payload(number * POINTS, number)))
-    cpu = cpu_s(child) - cpu
-    flush = urllib.request.Request(f"http://127.0.0.1:{health}/flush", method="POST")
-    urllib.request.urlopen(flush).read()
-    series = requests * POINTS
-    grown = child.memory_info().rss - before
-    sender.close()
-    print(f"{series:,} new series: {cpu / series * 1e6:.1f} us and {grown / series:,.0f} bytes each")
+def _new_series(folder: Path) -> str:
+    """What a series costs when it is seen for the first time."""
+    with metering(folder) as meter:
+        process = psutil.Process(meter.pid)
+        bodies = [Body(number * POINTS, number) for number in range(NEW_REQUESTS + 1)]
+        first = Sender(meter.port, bodies[0])
+        first.post()
+        first.close()
+        before, cpu = process.memory_info().rss, cpu_s(meter.pid)
+        for body in bodies[1:]:
+            with contextlib.closing(Sender(meter.port, body)) as sender:
+                sender.post()
+        cpu = cpu_s(meter.pid) - cpu
+        meter.flush()
+        grown = process.memory_info().rss - before
+    series = NEW_REQUESTS * POINTS
+    return f"{cpu / series * 1e6:.1f} us and {grown / series:,.0f} bytes a series"
 
 
-def cpu_s(child: psutil.Process) -> float:
-    times = child.cpu_times()
-    return times.user + times.system
+def run(setting: Setting) -> Iterator[Row]:
+    """Shuffled, in one order, and new."""
+    seconds = setting.seconds(SECONDS)
+    for name, shuffled in (("points shuffled in every request", True), ("points in one order", False)):
+        with tempfile.TemporaryDirectory(dir=setting.directory) as folder:
+            taken = _measure(Path(folder), setting.pairs if shuffled else 3, seconds, shuffled=shuffled)
+        rates = Spread.of(one.per_s for one in taken)
+        cpu_us = statistics.median(one.cpu_us for one in taken)
+        yield Row(
+            name,
+            f"{rates.median:,.0f} points/s, {cpu_us:.2f} us of CPU a point",
+            measured=rates,
+            unit="points/s",
+            goal=at_least(GOAL) if shuffled else None,
+            note="acknowledged = metered",
+        )
+    with tempfile.TemporaryDirectory(dir=setting.directory) as folder:
+        yield Row("series never seen before", _new_series(Path(folder)))
 
 
 def main() -> None:
-    seconds = next((float(word) for word in sys.argv[1:] if word[0] != "-"), 3.0)
+    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else SECONDS
     with tempfile.TemporaryDirectory() as folder:
-        child, otlp, health = start(Path(folder))
-        try:
-            if "--new" in sys.argv:
-                new_series(psutil.Process(child.pid), otlp, health)
-            else:
-                steady(psutil.Process(child.pid), otlp, seconds, 1 if "--same-order" in sys.argv else ORDERS)
-        finally:
-            child.terminate()
-            child.wait(10)
+        for row in run(Setting(pairs=5, stretch=seconds / SECONDS, directory=Path(folder))):
+            print(row.name, row.figure, sep=": ")
 
 
 if __name__ == "__main__":

@@ -2,27 +2,29 @@
 
 Both use the same file layout and pragmas (WAL, synchronous=FULL, 16 KiB pages) and 2 KiB values; a write counts when it
 is durable and its writer knows. The rival is the usual code: each request commits by itself in a worker thread. Runs
-alternate (A B A B …), so that only ratios taken inside one run are compared; medians are printed.
-
-    python -m benchmarks.store_writes [--pairs 7] [--seconds 0.3] [--directory DIR]
+alternate (A B A B …), so that only ratios taken inside one run are compared.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import statistics
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.result import Row as Answer
+from benchmarks.result import Setting, ratios
 from phoenix.store.interface import EventType
 from phoenix.store.log import AppendLog, Row
 from phoenix.store.sqlite import open_store
 
+TITLE = "The store: group commit against one commit a request"
+LIMIT = ""
+SECONDS = 0.25
 VALUE = b"x" * 2048
 WRITERS = (1, 10, 100)
 Write = Callable[[str], Awaitable[object]]
@@ -79,32 +81,30 @@ async def alone(path: Path, writers: int, seconds: float) -> Measured:
     return measured
 
 
-async def run(pairs: int, seconds: float, directory: Path | None) -> None:
-    """Measure and print."""
-    print(f"{'writers':>7}  {'group commit':>14} {'p99 ms':>7}  {'one each':>10} {'p99 ms':>7}  {'ratio':>6}")
+async def measure(writers: int, setting: Setting) -> tuple[list[Measured], list[Measured]]:
+    """The store and its rival, in turns, each on a new file."""
+    seconds = setting.seconds(SECONDS)
+    groups: list[Measured] = []
+    singles: list[Measured] = []
+    for _ in range(setting.pairs):
+        with tempfile.TemporaryDirectory(dir=setting.directory) as folder:
+            groups.append(await grouped(Path(folder) / "a.db", writers, seconds))
+            singles.append(await alone(Path(folder) / "b.db", writers, seconds))
+    return groups, singles
+
+
+def run(setting: Setting) -> Iterator[Answer]:
+    """A row for each number of writers."""
     for writers in WRITERS:
-        groups, singles = [], []
-        for _ in range(pairs):
-            with tempfile.TemporaryDirectory(dir=directory) as folder:
-                groups.append(await grouped(Path(folder) / "a.db", writers, seconds))
-                singles.append(await alone(Path(folder) / "b.db", writers, seconds))
-        ratio = statistics.median(a.per_s / b.per_s for a, b in zip(groups, singles, strict=True))
-        cells = [
-            f"{statistics.median(m.per_s for m in some):>{width},.0f} {statistics.median(m.p99_ms for m in some):>7.2f}"
-            for some, width in ((groups, 14), (singles, 10))
-        ]
-        print(f"{writers:>7}  {'  '.join(cells)}  {ratio:>5.1f}x")
+        groups, singles = asyncio.run(measure(writers, setting))
+        yield Answer(
+            f"store write, {writers} writer{'s' * (writers > 1)}",
+            _shown(groups),
+            peer=f"one each {_shown(singles)}",
+            measured=ratios((one.per_s for one in groups), (one.per_s for one in singles)),
+        )
 
 
-def main() -> None:
-    """Parse and run."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--pairs", type=int, default=7, help="A B pairs for each number of writers")
-    parser.add_argument("--seconds", type=float, default=0.3, help="time of each measurement")
-    parser.add_argument("--directory", type=Path, default=None, help="folder on the disk to measure")
-    options = parser.parse_args()
-    asyncio.run(run(options.pairs, options.seconds, options.directory))
-
-
-if __name__ == "__main__":
-    main()
+def _shown(measured: list[Measured]) -> str:
+    rate = statistics.median(one.per_s for one in measured)
+    return f"{rate:,.0f}/s, p99 {statistics.median(one.p99_ms for one in measured):.1f} ms"
