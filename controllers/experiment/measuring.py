@@ -17,12 +17,15 @@ from phoenix.samples.model import Sample
 
 SETTLING_WINDOWS = 8
 """Samples of the newest windows are fetched again: a reporter that was cut off sends late."""
+SHORTEST_PACE_S, LONGEST_PACE_S = 0.5, 30.0
+"""Bounds of the time between two live analyses, seconds; between them it is the length of a window."""
 
 
 @dataclass(slots=True)
 class _Cache:
     uid: str
     run: int
+    judged_at: datetime | None = None
     samples: dict[tuple[str, str, str, int, str], Sample] = field(default_factory=dict)
 
 
@@ -36,6 +39,15 @@ class Measuring:
     def forget(self, key: ObjectKey) -> None:
         """The run is over or gone."""
         self._caches.pop(key, None)
+
+    def next_in_s(self, experiment: Experiment, now: datetime) -> float:
+        """Seconds until another live analysis can tell something new: one a window, whoever wakes us in between."""
+        judged_at = self._cache(experiment).judged_at
+        if judged_at is None:
+            return 0.0
+        pace_s = max(SHORTEST_PACE_S, min(LONGEST_PACE_S, experiment.spec.timing.window_s))
+        age_s = (now - judged_at).total_seconds()
+        return max(0.0, pace_s - age_s) if age_s >= 0 else 0.0
 
     async def outcome(
         self, experiment: Experiment, *, now: datetime, final: bool, measure_to: int | None = None
@@ -64,7 +76,7 @@ class Measuring:
             analysis=spec.analysis,
             cost=spec.cost,
             price_books={name: PriceBookSpec.from_wire(book) for name, book in books.items()},
-            samples=await self._samples(experiment),
+            samples=await self._samples(experiment, everything=final),
             measure_from=unix_nano(timeline.measure_from),
             measure_to=measure_to if measure_to is not None else unix_nano(timeline.measure_to),
             window_ns=window_nano(spec.timing),
@@ -72,18 +84,27 @@ class Measuring:
             final=final,
             now=unix_nano(now),
         )
+        self._cache(experiment).judged_at = now
         # NB: in a thread, as validation and numpy over hundreds of windows can pass 10 ms; it only reads `question`.
         return await asyncio.to_thread(analyze, question)
 
-    async def _samples(self, experiment: Experiment) -> list[Sample]:
+    def _cache(self, experiment: Experiment) -> _Cache:
         key, run, uid = experiment.key, experiment.status.run, experiment.metadata.uid
         cache = self._caches.get(key)
         if cache is None or cache.run != run or cache.uid != uid:
             cache = self._caches[key] = _Cache(uid, run)
+        return cache
+
+    async def _samples(self, experiment: Experiment, *, everything: bool) -> list[Sample]:
+        """All samples of the run known here. `everything`: also those that came later than the settling windows."""
+        cache = self._cache(experiment)
         newest = max((sample.window_start for sample in cache.samples.values()), default=0)
         since = max(0, newest - SETTLING_WINDOWS * window_nano(experiment.spec.timing))
         fetched = await self._client.list_samples(
-            experiment.metadata.namespace, experiment.metadata.name, run=run, since=since
+            experiment.metadata.namespace,
+            experiment.metadata.name,
+            run=experiment.status.run,
+            since=0 if everything else since,
         )
         for sample in fetched:
             cache.samples[(sample.kind, sample.host, sample.variant, sample.window_start, sample.instance)] = sample

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from controllers.experiment.status import NAME_TAKEN
 from controllers.experiment.timeline import GRACE_S, PATIENCE_S, timeline_of
 from phoenix.api.collector import Collector
 from phoenix.api.experiment import Experiment, ExperimentPhase
@@ -92,7 +93,7 @@ def next_step(experiment: Experiment, children: Children, now: datetime) -> Step
         return Step(Act.RELEASE) if children.gone else Step(Act.TEAR_DOWN, "Deleted", "the experiment was deleted")
     if status.ending is not None:
         return Step(Act.FINISH) if children.gone else Step(Act.TEAR_DOWN, status.ending.reason, status.ending.message)
-    if experiment.spec.suspend:
+    if experiment.spec.suspend and phase != ExperimentPhase.COMPLETED:
         if phase in RUNNING_PHASES:
             return Step(Act.TEAR_DOWN, "Stopped", "stopped by spec.suspend", ExperimentPhase.STOPPED)
         return Step(Act.WAIT, "Suspended", "spec.suspend is true: `phoenixctl start` lifts it")
@@ -124,7 +125,9 @@ def _deploying(experiment: Experiment, children: Children, now: datetime) -> Ste
     deadline = experiment.spec.timing.progress_deadline
     left = deadline.seconds - (now - since).total_seconds()
     if left <= 0:
-        message = f"not everything was ready within {deadline}: {'; '.join(waiting[:4])}"
+        said = find_condition(experiment.status.conditions, "Deployed")
+        taken = (said.message,) if said is not None and said.reason == NAME_TAKEN else ()
+        message = f"not everything was ready within {deadline}: {'; '.join((*taken, *waiting[:4]))}"
         return Step(Act.TEAR_DOWN, "ProgressDeadlineExceeded", message, ExperimentPhase.FAILED)
     return Step(Act.DEPLOY, waiting_for=waiting, requeue_after_s=min(left, 5.0))
 

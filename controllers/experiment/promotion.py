@@ -41,7 +41,10 @@ def settle(experiment: Experiment) -> Settlement:
     if spec.decision == Decision.ROLLBACK:
         if standing:
             return Settlement(Move.ROLL_BACK)
-        return Settlement(Move.NONE, reason="RolledBack" if status.promotion else "NotPromoted")
+        if status.promotion:
+            return Settlement(Move.NONE, reason="RolledBack")
+        message = "nothing was promoted: spec.decision Rollback has nothing to undo"
+        return Settlement(Move.NONE, reason="NotPromoted", message=message)
     if standing:
         return Settlement(Move.NONE, reason="Promoted")
     if spec.decision == Decision.PROMOTE:

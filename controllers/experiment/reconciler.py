@@ -10,7 +10,7 @@ from controllers.experiment.plan import Act, Children, Step, conclusion_due, nex
 from controllers.experiment.resolve import Catalogue, Unresolved, resolve_experiment
 from controllers.experiment.settling import Settling
 from controllers.experiment.status import Draft
-from controllers.experiment.timeline import plan_timeline, progress, timeline_of
+from controllers.experiment.timeline import GRACE_S, plan_timeline, progress, timeline_of
 from phoenix.aio.clock import Clock
 from phoenix.api.collector import Collector, CollectorRole
 from phoenix.api.experiment import Experiment, ExperimentPhase, ExperimentStatus
@@ -22,7 +22,7 @@ from phoenix.api.pipeline import PipelineDeployment, PipelineTemplate
 from phoenix.api.pricebook import PriceBook
 from phoenix.apimachinery.names import LABEL_EXPERIMENT
 from phoenix.client.interface import Client
-from phoenix.runtime.children import create_if_absent, delete_if_present, list_owned
+from phoenix.runtime.children import create_if_absent, delete_if_present, list_owned, name_taken
 from phoenix.runtime.events import NORMAL, WARNING, EventRecorder
 from phoenix.runtime.finalizers import add_finalizer, remove_finalizer
 from phoenix.runtime.reconcile import Request, Result
@@ -35,7 +35,10 @@ UNRESOLVED_RETRY_S = 5.0
 
 
 class ExperimentReconciler:
-    """See `plan.next_step`. Owns Meters, PipelineDeployments, LoadGenerators and tees of its experiments."""
+    """See `plan.next_step`. Owns Meters, PipelineDeployments, LoadGenerators and tees of its experiments.
+
+    Events are told before status remembers that they were: a crash in between tells one again, which raises its count.
+    """
 
     def __init__(self, client: Client, events: EventRecorder, clock: Clock) -> None:
         self._client, self._events, self._clock = client, events, clock
@@ -100,12 +103,12 @@ class ExperimentReconciler:
             resolution = resolve_experiment(experiment, catalogue)
         except Unresolved as problem:
             status = self._draft(experiment).refused(problem.reason, str(problem)[:1500])
-            if await patch_status(self._client, experiment, status) is not experiment:
+            if status != experiment.status:
                 await self._events.record(experiment, problem.reason, str(problem), type_=WARNING)
+            await patch_status(self._client, experiment, status)
             return Result(requeue_after_s=UNRESOLVED_RETRY_S)
         names = {pinned.name: make.deployment_name(experiment, pinned.name) for pinned in resolution.variants}
         status = self._draft(experiment).accepted(resolution, names)
-        await patch_status(self._client, experiment, status)
         hashes = {f"pipelineHash.{pinned.name}": pinned.pipeline_hash for pinned in resolution.variants}
         await self._events.record(
             experiment,
@@ -113,81 +116,102 @@ class ExperimentReconciler:
             f"run {status.run} on {', '.join(resolution.hosts)}",
             data={"run": status.run, "hosts": ",".join(resolution.hosts), **hashes},
         )
+        # NB: strictly on what was read. Until now the spec may change, and pins of another spec must not be kept.
+        await self._client.update_status(experiment.model_copy(update={"status": status}))
         return Result(requeue_after_s=0.0)
 
     async def _deploy(self, experiment: Experiment, children: Children, step: Step) -> Result:
         have = {meter.spec.host for meter in children.meters}
-        for host in experiment.status.hosts:
-            if host not in have:
-                await create_if_absent(self._client, make.meter(experiment, host))
+        wanted: list[Meter | PipelineDeployment] = [
+            make.meter(experiment, host) for host in experiment.status.hosts if host not in have
+        ]
         pipelines = experiment.status.resolved["pipelines"]
         assert isinstance(pipelines, dict)  # written by Resolution.to_status
         deployed = {item.metadata.name for item in children.deployments}
-        for pinned in experiment.status.variants:
-            if pinned.deployment not in deployed:
-                wanted = make.deployment(experiment, pinned.name, pipelines[pinned.name], pinned.engine)
-                await create_if_absent(self._client, wanted)
-        status = self._draft(experiment).deploying(step.waiting_for, self._ready(experiment, children))
+        wanted += [
+            make.deployment(experiment, pinned.name, pipelines[pinned.name], pinned.engine)
+            for pinned in experiment.status.variants
+            if pinned.deployment not in deployed
+        ]
+        taken = [reason for child in wanted if (reason := await self._create(experiment, child))]
+        ready = self._ready(experiment, children)
+        status = self._draft(experiment).deploying(step.waiting_for, tuple(taken), ready)
         await patch_status(self._client, experiment, status)
         return Result(requeue_after_s=step.requeue_after_s)
+
+    async def _create(self, experiment: Experiment, child: Meter | PipelineDeployment) -> str:
+        """Make a child; who has its name, if another object has."""
+        if await create_if_absent(self._client, child) is not None:
+            return ""
+        return await name_taken(self._client, child, experiment)
 
     def _ready(self, experiment: Experiment, children: Children) -> dict[str, int]:
         counts = {item.metadata.name: item.status.collectors.ready for item in children.deployments}
         return {pinned.name: counts.get(pinned.deployment, 0) for pinned in experiment.status.variants}
 
     async def _begin(self, experiment: Experiment, children: Children, step: Step) -> Result:
-        timeline = plan_timeline(self._clock.now(), experiment.spec.timing)
         hashes = {
             pinned.name: next(
                 item.status.config_hash for item in children.deployments if item.metadata.name == pinned.deployment
             )
             for pinned in experiment.status.variants
         }
-        status = self._draft(experiment).begun(timeline, hashes, self._ready(experiment, children), "")
-        await patch_status(self._client, experiment, status)
-        for pinned in status.variants:
+        ready = self._ready(experiment, children)
+        for variant, count in ready.items():
             await self._events.record(
                 experiment,
                 "VariantReady",
-                f"variant {pinned.name} is ready on {pinned.ready} host(s)",
-                data={"variant": pinned.name, "configHash": pinned.config_hash, "ready": pinned.ready},
+                f"variant {variant} is ready on {count} host(s)",
+                data={"variant": variant, "configHash": hashes[variant], "ready": count},
             )
+        # NB: the timeline comes last: from here to its start the source has to be made.
+        timeline = plan_timeline(self._clock.now(), experiment.spec.timing)
+        status = self._draft(experiment).begun(timeline, hashes, ready, "")
+        await patch_status(self._client, experiment, status)
         await self._ensure_source(experiment.model_copy(update={"status": status}), children)
         return Result(requeue_after_s=0.2)
 
-    async def _ensure_source(self, experiment: Experiment, children: Children) -> None:
-        """Make the source of each host where it is not there yet; the timeline is in status."""
+    async def _ensure_source(self, experiment: Experiment, children: Children) -> str:
+        """Make the source of each host where it is not there yet; who has its name, if another object has."""
         timeline = timeline_of(experiment)
         have = {source.spec.host for source in children.sources}
         if timeline is None or self._clock.now() >= timeline.measure_to:
-            return
+            return ""
         for host in experiment.status.hosts:
-            if host in have:
-                continue
-            to = make.targets(experiment, children.collectors, host)
+            to = [] if host in have else make.targets(experiment, children.collectors, host)
             if not to:
                 continue
+            source: LoadGenerator | Collector
             if experiment.spec.source.load is not None:
-                await create_if_absent(self._client, make.generator(experiment, host, timeline, to))
+                source = make.generator(experiment, host, timeline, to)
             else:
-                await create_if_absent(self._client, make.tee(experiment, host, to))
+                source = make.tee(experiment, host, to)
+            if taken := await name_taken(self._client, source, experiment):
+                return taken
             await self._events.record(
                 experiment,
                 "LoadStarted",
                 f"the source on {host} starts at {experiment.status.started_at}",
                 data={"host": host, "startedAt": experiment.status.started_at or ""},
             )
+            await create_if_absent(self._client, source)
+        return ""
 
     async def _measure(self, experiment: Experiment, children: Children, step: Step) -> Result:
-        await self._ensure_source(experiment, children)
+        taken = await self._ensure_source(experiment, children)
         timeline, now = timeline_of(experiment), self._clock.now()
         assert timeline is not None  # next_step() saw it
+        if taken and now >= timeline.measure_from:
+            failed = Step(Act.TEAR_DOWN, "SourceFailed", f"the source waits for {taken}", ExperimentPhase.FAILED)
+            return await self._tear_down(experiment, children, failed)
         if now < timeline.measure_from:
-            draft = self._draft(experiment)
-            draft.status.source_endpoint = _source_endpoint(children)
-            await patch_status(self._client, experiment, draft.status)
             return Result(requeue_after_s=step.requeue_after_s)
-        if experiment.status.phase == ExperimentPhase.WARMING_UP:
+        begins = experiment.status.phase == ExperimentPhase.WARMING_UP
+        wait_s = 0.0 if begins else self._measuring.next_in_s(experiment, now)
+        if wait_s > 0:
+            left_s = (timeline.measure_to - now).total_seconds() + GRACE_S
+            return Result(requeue_after_s=max(0.05, min(wait_s, left_s)))
+        if begins:
             await self._events.record(
                 experiment,
                 "MeasurementStarted",
@@ -199,9 +223,9 @@ class ExperimentReconciler:
             return await self._write_verdict(experiment, measure_to=outcome.early_stop.measure_to)
         status = self._draft(experiment).measuring(progress(timeline, now), outcome.results)
         status.source_endpoint = _source_endpoint(children)
-        await patch_status(self._client, experiment, status)
         if _quarter(status) > _quarter(experiment.status):
             await self._kpi_event(experiment, status)
+        await patch_status(self._client, experiment, status)
         return Result(requeue_after_s=step.requeue_after_s)
 
     async def _kpi_event(self, experiment: Experiment, status: ExperimentStatus) -> None:
@@ -232,7 +256,6 @@ class ExperimentReconciler:
         status = self._draft(experiment).concluded(
             outcome.results, outcome.verdict, outcome.reason, outcome.promoted_candidate
         )
-        await patch_status(self._client, experiment, status)
         await self._kpi_event(experiment, status)
         await self._events.record(
             experiment,
@@ -240,24 +263,23 @@ class ExperimentReconciler:
             f"{outcome.verdict}: {outcome.reason}"[:900],
             data={"verdict": str(outcome.verdict), "reason": outcome.reason[:500], **kpi_data(status)},
         )
+        await patch_status(self._client, experiment, status)
         return Result(requeue_after_s=0.0)
 
     async def _tear_down(self, experiment: Experiment, children: Children, step: Step) -> Result:
         if step.ending is not None:
             status = self._draft(experiment).ending(step.ending, step.reason, step.message)
-            await patch_status(self._client, experiment, status)
-        # Sources first, so that nothing is lost in collectors that end, then what they fed.
-        for source in children.sources:
-            await delete_if_present(self._client, source)
-        if children.sources:
-            return Result(requeue_after_s=1.0)
-        for deployment in children.deployments:
-            await delete_if_present(self._client, deployment)
-        if children.deployments or children.collectors:
-            return Result(requeue_after_s=1.0)
-        for meter in children.meters:
-            await delete_if_present(self._client, meter)
-        return Result(requeue_after_s=1.0 if not children.gone else 0.0)
+            experiment = await patch_status(self._client, experiment, status)
+        # Sources first, so that nothing is lost in collectors that end, then what they fed, then what metered it.
+        for stage in ((children.sources, ()), (children.deployments, children.collectors), (children.meters, ())):
+            owned, below = stage
+            for child in owned:
+                await delete_if_present(self._client, child)
+            if owned or below:
+                status = self._draft(experiment).waiting_for_the_end((*below, *owned))
+                await patch_status(self._client, experiment, status)
+                return Result(requeue_after_s=1.0)
+        return Result(requeue_after_s=0.0)
 
     async def _restart(self, experiment: Experiment, children: Children, step: Step) -> Result:
         await patch_status(self._client, experiment, self._draft(experiment).next_run())
@@ -270,8 +292,6 @@ class ExperimentReconciler:
         ending = experiment.status.ending
         assert ending is not None  # FINISH is only planned with an ending
         status = self._draft(experiment).finished()
-        await patch_status(self._client, experiment, status)
-        self._measuring.forget(experiment.key)
         reason = f"Experiment{ending.phase}"
         data: dict[str, str | float] = {
             "run": status.run,
@@ -285,6 +305,8 @@ class ExperimentReconciler:
             type_=WARNING if ending.phase == ExperimentPhase.FAILED else NORMAL,
             data=data,
         )
+        await patch_status(self._client, experiment, status)
+        self._measuring.forget(experiment.key)
         return Result(requeue_after_s=0.0)
 
     async def _release(self, experiment: Experiment, children: Children, step: Step) -> Result:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from controllers.experiment.resolve import Resolution
@@ -15,7 +16,10 @@ from phoenix.api.experiment import (
 )
 from phoenix.api.results import ExperimentResults, Verdict
 from phoenix.apimachinery.conditions import ConditionStatus, micro_timestamp, set_condition, timestamp
+from phoenix.apimachinery.meta import Resource
 
+NAME_TAKEN = "NameTaken"
+"""Reason of the condition Deployed while a child's name belongs to another object."""
 KEPT_RUNS = 5
 """Earlier runs whose results stay in status; older ones are forgotten."""
 
@@ -61,9 +65,12 @@ class Draft:
             self.condition(type_, None if type_ == "InputParity" else False, "NotYet", "the run has just begun")
         return status
 
-    def deploying(self, waiting_for: tuple[str, ...], ready: dict[str, int]) -> ExperimentStatus:
-        """Still waiting; say for what."""
-        self.condition("Deployed", False, "Deploying", f"waiting for {'; '.join(waiting_for)[:900]}")
+    def deploying(
+        self, waiting_for: tuple[str, ...], taken: tuple[str, ...], ready: dict[str, int]
+    ) -> ExperimentStatus:
+        """Still waiting; say for what, names that others have first."""
+        reason = NAME_TAKEN if taken else "Deploying"
+        self.condition("Deployed", False, reason, f"waiting for {'; '.join(taken or waiting_for)[:900]}")
         self._count_ready(ready)
         return self.status
 
@@ -130,6 +137,13 @@ class Draft:
         if self.status.results is not None:
             self.status.results.final = True
         self.condition("Measuring", False, reason, message)
+        return self.status
+
+    def waiting_for_the_end(self, children: Sequence[Resource]) -> ExperimentStatus:
+        """Processes are ending; say which are still there."""
+        names = ", ".join(child.ref for child in children[:4]) + (", …" if len(children) > 4 else "")
+        message = f"waiting for {names} to end; a host without an agent is waited for some minutes, then let go"
+        self.condition("Complete", False, "Ending", message)
         return self.status
 
     def finished(self) -> ExperimentStatus:

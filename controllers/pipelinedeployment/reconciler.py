@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from controllers.pipelinedeployment.plan import CollectorChange, Notice, Observed, Plan, Rendering, Wanted, plan
@@ -103,6 +103,7 @@ class PipelineDeploymentReconciler:
         revisions = sorted(
             await list_owned(self._client, PipelineRevision, deployment, selector), key=lambda item: item.spec.revision
         )
+        meters = await self._meters(deployment)
         return Observed(
             deployment=deployment,
             wanted=wanted,
@@ -112,8 +113,8 @@ class PipelineDeploymentReconciler:
                 for item in revisions
             },
             collectors=collectors,
-            hosts=await self._hosts(deployment, collectors),
-            endpoints=await self._endpoints(deployment),
+            hosts=await self._hosts(deployment, collectors, meters),
+            endpoints=_endpoints(deployment, meters),
             now=self._clock.now(),
         )
 
@@ -151,35 +152,34 @@ class PipelineDeploymentReconciler:
         rendered = render(resolved, variant_labels=variant_labels, measurement=deployment.spec.measurement)
         return Rendering(rendered.config, rendered.config_hash, tuple(str(item) for item in rendered.findings))
 
-    async def _hosts(self, deployment: PipelineDeployment, collectors: tuple[Collector, ...]) -> tuple[Host, ...]:
-        """Matching hosts that are ready, and those not ready now that already run a collector of it."""
+    async def _hosts(
+        self, deployment: PipelineDeployment, collectors: tuple[Collector, ...], meters: Sequence[Meter] | None
+    ) -> tuple[Host, ...]:
+        """Matching hosts that are ready, and those not ready now that already run a collector of it.
+
+        A measured deployment stays on the hosts its run began with, which are those with a meter.
+        """
         running = {collector.spec.host for collector in collectors}
+        metered = None if meters is None else {meter.spec.host for meter in meters}
         hosts = (await self._client.list(Host)).items
         return tuple(
             host
             for host in sorted(hosts, key=lambda item: item.metadata.name)
             if deployment.spec.host_selector.matches(host.metadata.labels)
+            and (metered is None or host.metadata.name in metered | running)
             and (
                 host.metadata.name in running
                 or (is_true(host.status.conditions, "Ready") and not host.spec.unschedulable)
             )
         )
 
-    async def _endpoints(self, deployment: PipelineDeployment) -> Mapping[str, Mapping[str, str]] | None:
-        """Host → endpoints; None: none are needed. With a measurement, hosts whose meter is not ready are absent."""
+    async def _meters(self, deployment: PipelineDeployment) -> Sequence[Meter] | None:
+        """The meters of the run it is measured in; None: it is not."""
         measurement = deployment.spec.measurement
         if measurement is None:
             return None
         selector = f"{LABEL_EXPERIMENT}={measurement.experiment},{LABEL_RUN}={measurement.run}"
-        meters = await self._client.list(Meter, deployment.metadata.namespace, label_selector=selector)
-        return {
-            meter.spec.host: {
-                "meter": f"http://{meter.status.address or '127.0.0.1'}:{meter.status.ports['otlp']}"
-                f"/v/{measurement.variant}"
-            }
-            for meter in meters.items
-            if is_true(meter.status.conditions, "Ready") and "otlp" in meter.status.ports
-        }
+        return (await self._client.list(Meter, deployment.metadata.namespace, label_selector=selector)).items
 
     async def _act(self, observed: Observed, planned: Plan) -> str:
         """Carry the plan out; which name another object has (empty: none)."""
@@ -274,6 +274,23 @@ class PipelineDeploymentReconciler:
         if await create_if_absent(self._client, collector) is None:
             return await name_taken(self._client, collector, deployment)
         return ""
+
+
+def _endpoints(
+    deployment: PipelineDeployment, meters: Sequence[Meter] | None
+) -> Mapping[str, Mapping[str, str]] | None:
+    """Host → endpoints; None: none are needed. Hosts whose meter is not ready are absent."""
+    measurement = deployment.spec.measurement
+    if measurement is None or meters is None:
+        return None
+    return {
+        meter.spec.host: {
+            "meter": f"http://{meter.status.address or '127.0.0.1'}:{meter.status.ports['otlp']}"
+            f"/v/{measurement.variant}"
+        }
+        for meter in meters
+        if is_true(meter.status.conditions, "Ready") and "otlp" in meter.status.ports
+    }
 
 
 def _said(deployment: PipelineDeployment, problem: PipelineError) -> bool:
