@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-import ssl
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from phoenix.cli.exitcodes import ExitCode
 from phoenix.cli.session import Session
+
+if TYPE_CHECKING:
+    import ssl
 
 DESCRIPTION = "Print the versions of client and server. The server is asked only if there is one to ask."
 EXAMPLES = """
@@ -89,7 +92,11 @@ def _address(session: Session) -> tuple[str, ssl.SSLContext | None]:
             server, ca = str(wire["server"]), session.state / Path(wire["caFile"])
         except (OSError, ValueError, KeyError):
             return "", None
-        return server, ssl.create_default_context(cafile=str(ca)) if server.startswith("https") else None
+        if not server.startswith("https"):
+            return server, None
+        import ssl
+
+        return server, ssl.create_default_context(cafile=str(ca))
     from phoenix.cli.errors import CliError
     from phoenix.client.errors import ConfigError
 
