@@ -184,7 +184,7 @@ def test_a_person_may_promote_what_the_verdict_did_not() -> None:
 def test_what_is_promoted_is_what_was_judged() -> None:
     found = experiment(ExperimentPhase.COMPLETED, verdict=Verdict.PROMOTE, promoted_candidate="lean")
     pinned, config = judged(found, "lean")
-    written = promoted_deployment(found, "lean", None)
+    written = promoted_deployment(found, "lean", None, None)
     assert written.spec.pipeline.config == config == {"v": 1}
     assert written.spec.engine == pinned.engine
     assert "h1" in written.metadata.annotations["phoenix.io/promoted-from"]
