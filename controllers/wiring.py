@@ -61,6 +61,11 @@ def _experiments(manager: Manager, clock: Clock) -> None:
     controller.watches(manager.informer(Host), pending, when=_readiness_changed)
 
 
+def _host_of(process: Resource) -> Iterable[ObjectKey]:
+    name = process.spec.host if isinstance(process, (Meter, LoadGenerator, Collector)) else ""
+    return (ObjectKey("", name),) if name else ()
+
+
 def _deployments(manager: Manager, clock: Clock) -> None:
     recorder = manager.recorder(pipelinedeployment.COMPONENT)
     reconciler = pipelinedeployment.PipelineDeploymentReconciler(manager.client, recorder, clock)
@@ -87,7 +92,9 @@ def _deployments(manager: Manager, clock: Clock) -> None:
 def _hosts(manager: Manager, clock: Clock) -> None:
     recorder = manager.recorder(hostlifecycle.COMPONENT)
     reconciler = hostlifecycle.HostLifecycleReconciler(manager.client, recorder, clock)
-    manager.controller("hostlifecycle", reconciler, workers=1).reconciles(manager.informer(Host))
+    hosts = manager.controller("hostlifecycle", reconciler, workers=1).reconciles(manager.informer(Host))
+    for kind in hostlifecycle.PROCESS_KINDS:
+        hosts.watches(manager.informer(kind), _host_of, when=_deletion_began)
     recorder = manager.recorder(placement.COMPONENT)
     for kind in placement.PROCESS_KINDS:
         place = placement.PlacementReconciler(kind, manager.client, recorder, clock)
@@ -131,6 +138,11 @@ def _all_keys(informer: Informer[R], wanted: Callable[[R], bool]) -> Callable[[R
 
 def _appeared(old: Resource | None, _new: Resource | None) -> bool:
     return old is None
+
+
+def _deletion_began(old: Resource | None, new: Resource | None) -> bool:
+    going = new is not None and new.metadata.deletion_timestamp is not None
+    return going and (old is None or old.metadata.deletion_timestamp is None)
 
 
 def _disappeared(_old: Resource | None, new: Resource | None) -> bool:

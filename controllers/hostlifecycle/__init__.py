@@ -1,1 +1,1 @@
-"""Marks hosts whose heartbeats stopped, and what ran there."""
+"""Marks hosts whose heartbeats stopped, and lets go of what is being deleted there."""

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from phoenix.api.host import Host
 from phoenix.apimachinery.conditions import find_condition, parse_timestamp
+from phoenix.apimachinery.meta import Resource
 
 HEARTBEAT_GRACE_S = 40.0
 """A host is unknown when its last heartbeat is older, seconds (four heartbeats)."""
@@ -35,6 +36,16 @@ def judge_host(host: Host, now: datetime, watching_since: datetime) -> HostVerdi
     if silent_for < lost_after:
         return HostVerdict(True, False, (lost_after - silent_for).total_seconds() + 0.1, message)
     return HostVerdict(True, True, LOST_AFTER_S, message)
+
+
+def let_go_in(item: Resource, now: datetime, watching_since: datetime) -> timedelta:
+    """Time until an object that is being deleted, on a host that is not registered, is let go (zero or less: now).
+
+    An agent that lives registers its host again within a heartbeat, and ends what is deleted by itself.
+    """
+    deleted = item.metadata.deletion_timestamp
+    since = parse_timestamp(deleted) if deleted else now
+    return max(since, watching_since) + timedelta(seconds=LOST_AFTER_S) - now
 
 
 def already_said(host: Host) -> bool:

@@ -1,8 +1,10 @@
-"""Marks hosts whose heartbeats stopped; lets go of what is being deleted on hosts that are lost."""
+"""Marks hosts whose heartbeats stopped; lets go of what is being deleted on hosts that are lost or removed."""
 
 from __future__ import annotations
 
-from controllers.hostlifecycle.plan import already_said, judge_host
+from datetime import datetime
+
+from controllers.hostlifecycle.plan import already_said, judge_host, let_go_in
 from phoenix.aio.clock import Clock
 from phoenix.api.collector import Collector
 from phoenix.api.host import Host
@@ -18,7 +20,8 @@ from phoenix.runtime.reconcile import Request, Result
 from phoenix.runtime.status import patch_status
 
 COMPONENT = "hostlifecycle-controller"
-PROCESS_KINDS: tuple[type[Collector | LoadGenerator | Meter], ...] = (Collector, LoadGenerator, Meter)
+Process = Collector | LoadGenerator | Meter
+PROCESS_KINDS: tuple[type[Process], ...] = (Collector, LoadGenerator, Meter)
 
 
 class HostLifecycleReconciler:
@@ -31,9 +34,9 @@ class HostLifecycleReconciler:
     async def reconcile(self, request: Request) -> Result:
         """Judge one host by its last heartbeat."""
         host = await get_or_none(self._client, Host, request.key.name)
-        if host is None:
-            return Result()
         now = self._clock.now()
+        if host is None:
+            return await self._without_host(request.key.name, now)
         verdict = judge_host(host, now, self._watching_since)
         if verdict.silent and not already_said(host):
             status = host.status.model_copy(deep=True)
@@ -49,16 +52,30 @@ class HostLifecycleReconciler:
             await patch_status(self._client, host, status)
             await self._events.record(host, "HostNotReady", verdict.message, type_=WARNING)
         if verdict.lost:
-            await self._let_go(host)
+            for item in await self._held(host.metadata.name):
+                await remove_finalizer(self._client, item, PROCESS_FINALIZER)
         return Result(requeue_after_s=verdict.check_again_s)
 
-    async def _let_go(self, host: Host) -> None:
+    async def _without_host(self, name: str, now: datetime) -> Result:
+        """Nobody is registered under this name: what is being deleted there waits for an agent, but not for ever."""
+        left_s: list[float] = []
+        for item in await self._held(name):
+            left = let_go_in(item, now, self._watching_since).total_seconds()
+            if left > 0:
+                left_s.append(left)
+            else:
+                await remove_finalizer(self._client, item, PROCESS_FINALIZER)
+        return Result(requeue_after_s=min(left_s) + 0.1 if left_s else None)
+
+    async def _held(self, host: str) -> list[Process]:
+        """Objects on this host that are being deleted and wait for its agent."""
+        found: list[Process] = []
         for kind in PROCESS_KINDS:
-            for item in (await self._client.list(kind)).items:
-                terminating = item.metadata.deletion_timestamp is not None
-                if (
-                    item.spec.host == host.metadata.name
-                    and terminating
-                    and PROCESS_FINALIZER in item.metadata.finalizers
-                ):
-                    await remove_finalizer(self._client, item, PROCESS_FINALIZER)
+            found += (await self._client.list(kind)).items
+        return [
+            item
+            for item in found
+            if item.spec.host == host
+            and item.metadata.deletion_timestamp is not None
+            and PROCESS_FINALIZER in item.metadata.finalizers
+        ]
