@@ -39,6 +39,7 @@ class HostLifecycleReconciler:
             return await self._without_host(request.key.name, now)
         verdict = judge_host(host, now, self._watching_since)
         if verdict.silent and not already_said(host):
+            await self._events.record(host, "HostNotReady", verdict.message, type_=WARNING)
             status = host.status.model_copy(deep=True)
             status.conditions = set_condition(
                 status.conditions,
@@ -50,7 +51,6 @@ class HostLifecycleReconciler:
                 generation=host.metadata.generation,
             )
             await patch_status(self._client, host, status)
-            await self._events.record(host, "HostNotReady", verdict.message, type_=WARNING)
         if verdict.lost:
             for item in await self._held(host.metadata.name):
                 await remove_finalizer(self._client, item, PROCESS_FINALIZER)
