@@ -21,6 +21,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from xxhash import xxh3_64_intdigest
 
+from phoenix.otlp.even import EvenKeys
 from phoenix.otlp.identity import (
     OWN_PREFIX,
     Attributes,
@@ -66,6 +67,8 @@ class MetricContext:
     layout: Layout | None = None
     slots: dict[int, int] = field(default_factory=dict)
     """by digest of the key"""
+    even: dict[int, EvenKeys] = field(default_factory=dict)
+    """the same keys as far as they came in runs of one length, by that length"""
     bare: int | None = None
     """id of the point that has no attributes; not in `slots`, because a point cut short looks like it"""
 

@@ -1,0 +1,138 @@
+"""Points of one length that follow one another: their keys digested and looked up together.
+
+Why it exists: taking a slice, hashing it and looking it up costs 0.6 µs a point in Python, one point at a time. Points
+of one metric often have one length (ids, addresses and codes are as long as their neighbours). Their keys are then rows
+of a matrix: numpy digests a thousand of them in the time of a hundred slices.
+
+A key is known by two 64-bit digests with multipliers of this process's own, drawn at random: sums of mixed words times
+odd numbers. For two keys to be taken for one, both sums must agree; no input can be made for that beforehand.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from phoenix.otlp.layout import Offsets
+
+Digests = npt.NDArray[np.uint64]
+
+MIN_RUN = 16
+"""Fewer points than this are quicker one by one."""
+MIN_KEY_BYTES, MAX_KEY_BYTES = 8, 4096
+_SHIFT = np.uint64(29)
+_MULTIPLIERS: Digests = (
+    np.random.default_rng().integers(0, 1 << 63, (2, MAX_KEY_BYTES // 8 + 1), np.uint64) << np.uint64(1)
+) | np.uint64(1)
+
+
+def even_length(data: bytes, first: int, stop: int) -> tuple[int, int]:
+    """(bytes from one point to the next, bytes of tag and length) if all points in data[first:stop] have one length.
+
+    (0, 0) if they have not, or are few. That every point begins where the last one ended is then sure: each row of that
+    length begins with the same tag and length.
+    """
+    if stop - first < 2 or data[first] != 0x0A:
+        return 0, 0
+    size, header = data[first + 1], 2
+    if size > 127:
+        if data[first + 2] > 127:
+            return 0, 0
+        size, header = size - 128 | data[first + 2] << 7, 3
+    stride = header + size
+    count, rest = divmod(stop - first, stride)
+    if rest or count < MIN_RUN or stop > len(data):
+        return 0, 0
+    starts = np.ndarray((count, header), np.uint8, data, first, (stride, 1))
+    return (stride, header) if bool((starts == starts[0]).all()) else (0, 0)
+
+
+def digests(data: bytes, start: int, stride: int, count: int, size: int) -> Digests:
+    """Two digests of each of `count` keys of `size` bytes (8 to 4096), the first at `start`; shape (2, count)."""
+    whole = size // 8
+    words = _mixed(np.ndarray((count, whole), "<u8", data, start, (stride, 8)))
+    found = np.empty((2, count), np.uint64)
+    for digest, multipliers in zip(found, _MULTIPLIERS, strict=True):
+        np.einsum("ij,j->i", words, multipliers[:whole], out=digest)
+    if size % 8:
+        last = _mixed(np.ndarray((count,), "<u8", data, start + size - 8, (stride,)))
+        found += last * _MULTIPLIERS[:, whole, None]
+    return found
+
+
+def _mixed(words: Digests) -> Digests:
+    # NB: multiplying never carries down, so what differs in high bits only must first be brought low.
+    return words ^ (words >> _SHIFT)
+
+
+class EvenKeys:
+    """Keys of one length under one metric, by their digests: an open-addressing table, probed for many keys at once.
+
+    The place of a key is given by the high bits of its first digest, which depend on every bit of the key. At most a
+    quarter of the places is taken. 40 to 80 bytes a key.
+    """
+
+    __slots__ = ("_count", "_entries", "_first", "_second", "_shift", "_slots")
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._first: Digests = np.zeros(1, np.uint64)
+        self._second: Digests = np.zeros(1, np.uint64)
+        self._slots: Offsets = np.zeros(1, np.int64)
+        self._resize(64)
+
+    def find(self, keys: Digests) -> Offsets:
+        """The slot of each key; -1 for one that is not known."""
+        first, second = keys
+        places = (first >> self._shift).astype(np.int64)
+        entries = self._entries[places]
+        equal = self._equal(entries, first, second)
+        found: Offsets = np.where(equal, self._slots[entries], -1)
+        open_ = np.flatnonzero(~equal & (entries >= 0))
+        places = places[open_]
+        while len(open_):
+            places = (places + 1) & (len(self._entries) - 1)
+            entries = self._entries[places]
+            equal = self._equal(entries, first[open_], second[open_])
+            found[open_[equal]] = self._slots[entries[equal]]
+            further = ~equal & (entries >= 0)
+            open_, places = open_[further], places[further]
+        return found
+
+    def _equal(self, entries: Offsets, first: Digests, second: Digests) -> npt.NDArray[np.bool_]:
+        # NB: entry -1, a free place, reads the last key; it is told apart by its sign.
+        equal: npt.NDArray[np.bool_] = self._first[entries] == first
+        equal &= self._second[entries] == second
+        equal &= entries >= 0
+        return equal
+
+    def add(self, keys: Digests, slots: Offsets) -> int:
+        """Remember keys that `find` did not find; one given twice counts once. How many were added."""
+        keys, which = np.unique(keys, axis=1, return_index=True)
+        before, self._count = self._count, self._count + len(which)
+        if self._count > len(self._slots):
+            spare = max(self._count - len(self._slots), len(self._slots))
+            more = np.zeros(spare, np.uint64)
+            self._first = np.concatenate((self._first, more))
+            self._second = np.concatenate((self._second, more))
+            self._slots = np.concatenate((self._slots, more.view(np.int64)))
+        added = slice(before, self._count)
+        self._first[added], self._second[added], self._slots[added] = keys[0], keys[1], slots[which]
+        if 4 * self._count > len(self._entries):
+            self._resize(1 << (4 * self._count - 1).bit_length())
+        else:
+            self._place(np.arange(before, self._count))
+        return len(which)
+
+    def _resize(self, size: int) -> None:
+        self._entries = np.full(size, -1, np.int64)
+        self._shift = np.uint64(65 - size.bit_length())
+        self._place(np.arange(self._count))
+
+    def _place(self, entries: Offsets) -> None:
+        places = (self._first[entries] >> self._shift).astype(np.int64)
+        while len(entries):
+            free = self._entries[places] < 0
+            self._entries[places[free]] = entries[free]  # of several for one place, one stays
+            left = self._entries[places] != entries
+            entries, places = entries[left], (places[left] + 1) & (len(self._entries) - 1)
