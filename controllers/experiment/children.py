@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import Any
 
 from controllers.experiment.timeline import GRACE_S, Timeline
@@ -18,9 +17,6 @@ from phoenix.apimachinery.meta import ObjectMeta, owner_reference
 from phoenix.apimachinery.names import LABEL_EXPERIMENT, LABEL_HOST, LABEL_RUN, LABEL_VARIANT, child_name
 from phoenix.apimachinery.units import Duration, format_seconds
 from phoenix.pipelines.tee import TeeReport, hostmetrics_tee, otlp_tee
-
-SOURCE_SLACK_S = 30.0
-"""A generator whose controller died ends this long after the run's end by itself, seconds."""
 
 
 def labels(experiment: Experiment, **more: str) -> dict[str, str]:
@@ -126,7 +122,9 @@ def generator(experiment: Experiment, host: str, timeline: Timeline, to: list[Ta
         spec=LoadGeneratorSpec(
             host=host,
             profile=LoadProfileSpec.from_wire(pinned),
-            seed=load.seed,
+            # Each host has names of its own, as real hosts do: the counts of hosts are added, so that with one seed for
+            # all of them every series would count as often as there are hosts.
+            seed=load.seed + experiment.status.hosts.index(host),
             scale=load.scale,
             interval=experiment.spec.timing.interval,
             targets=to,
@@ -165,8 +163,3 @@ def tee(experiment: Experiment, host: str, to: list[Target]) -> Collector:
             measurement=_measurement(experiment),
         ),
     )
-
-
-def generator_outlives(timeline: Timeline, now: datetime) -> bool:
-    """Whether a source of this timeline should still be there (it may be draining)."""
-    return now < timeline.measure_to + timedelta(seconds=SOURCE_SLACK_S)

@@ -134,6 +134,9 @@ async def test_two_hosts_have_their_own_meters_sources_and_targets(earth: World)
     hosts += [item.spec.host for item in (await earth.client.list(LoadGenerator)).items]
     hosts += [item.spec.host for item in (await earth.client.list(Collector)).items]
     assert sorted(hosts) == ["a"] * 4 + ["b"] * 4  # a meter, a source and two variants each
+    # The counts of hosts are added, so that no series of one may be a series of another.
+    seeds = {item.spec.host: item.spec.seed for item in (await earth.client.list(LoadGenerator)).items}
+    assert seeds == {"a": 1, "b": 2}
     for generator in (await earth.client.list(LoadGenerator)).items:
         assert [target.name for target in generator.spec.targets] == ["baseline", "lean"]
     done = await until(earth, ExperimentPhase.COMPLETED)
