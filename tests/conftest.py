@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import hypothesis
 import pytest
 
+from tests.skips import SKIPS, reviewed_skips
+
 hypothesis.settings.register_profile("phoenix", deadline=None)
 hypothesis.settings.load_profile("phoenix")
 
-SKIPS = Path(__file__).with_name("skips.txt")
-"""Tests that may be skipped, one a line: `NODEID  # why`. Any other skip fails the run."""
-
 _skipped: dict[str, str] = {}
-
-
-def reviewed_skips() -> frozenset[str]:
-    """Node ids that may be skipped."""
-    lines = (line.split("#", 1)[0].strip() for line in SKIPS.read_text(encoding="utf-8").splitlines())
-    return frozenset(line for line in lines if line)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

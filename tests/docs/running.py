@@ -44,7 +44,7 @@ class Reader:
         """Start Phoenix and wait until it says ready."""
         with (self.folder / "up.log").open("ab") as log:
             self._up = subprocess.Popen(
-                [*command.split(), "--port", "0"],
+                [*command.split(), "--port", "0", "--request-log"],
                 cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
                 start_new_session=True,
             )  # fmt: skip
@@ -52,7 +52,7 @@ class Reader:
         with selectors.DefaultSelector() as selector:
             selector.register(self._up.stdout, selectors.EVENT_READ)
             line = self._up.stdout.readline() if selector.select(within_s) else b""
-        assert b"Phoenix is ready at https://127.0.0.1:" in line, (self.folder / "up.log").read_text()[-3000:]
+        assert b"Phoenix is ready at https://127.0.0.1:" in line, self.log()[-3000:]
 
     def stop(self) -> None:
         """Ctrl-C; nothing may be left."""
@@ -69,7 +69,11 @@ class Reader:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process.pid, signal.SIGKILL)
         assert not left
-        assert code == 0, (self.folder / "up.log").read_text()[-3000:]
+        assert code == 0, self.log()[-3000:]
+
+    def log(self) -> str:
+        """What `up` wrote to stderr."""
+        return (self.folder / "up.log").read_text()
 
     def run(self, block: Block | str, *, within_s: float = 90) -> str:
         """Run a block as pasted into a shell that stops at the first failure; what it wrote to stdout."""

@@ -78,6 +78,20 @@ def test_the_tour_runs_as_written_and_the_excerpt_is_real(at: Reader) -> None:
             assert line.removeprefix("verdict: ") in said
 
 
+def test_the_request_log_has_the_endpoints_hit_and_no_failure(at: Reader) -> None:
+    group = "/apis/phoenix.io/v1alpha1/namespaces/default"
+    requests = re.findall(r"request method=(\w+) path=([^?\s]+)\S* code=(\d+)", at.log())
+    assert ("POST", f"{group}/experiments", "201") in requests
+    assert ("POST", f"{group}/pipelinedeployments", "201") in requests
+    assert ("PATCH", f"{group}/experiments/http-lean/status", "200") in requests
+    assert [request for request in requests if request[2].startswith("5")] == []
+    assert any(path.endswith("/samples") and code == "202" for _, path, code in requests)
+
+
+def test_no_component_logged_an_error(at: Reader) -> None:
+    assert [line for line in at.log().splitlines() if " ERROR " in line or "Traceback" in line] == []
+
+
 @needs_kubectl
 def test_kubectl_blocks_run_as_written(at: Reader) -> None:
     for block in tagged(OPERATIONS, "kubectl"):
@@ -99,6 +113,9 @@ def test_operations_blocks_run_as_written(measuring: Reader) -> None:
     for block in tagged(OPERATIONS, "shell", "logs"):
         assert measuring.run(block) or ">" in block.text
     assert "kind: Experiment" in (measuring.folder / "objects.yaml").read_text()
+    written = measuring.run("phoenixctl logs experiment/http-lean")
+    assert "INFO" in written
+    assert "ERROR" not in written
 
 
 def fetch(at: Reader, path: str) -> str:

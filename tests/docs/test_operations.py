@@ -34,11 +34,20 @@ def finding_codes() -> set[str]:
     return found
 
 
+def pascal_words(folder: str, *modules: str) -> set[str]:
+    """Every PascalCase text in these modules: where they speak of conditions, types and reasons."""
+    trees = [tree for path, tree in sources(folder) if path.stem in modules]
+    assert len(trees) == len(modules)
+    return {word for tree in trees for word in words(tree) if _PASCAL.fullmatch(word)}
+
+
 def experiment_reasons() -> set[str]:
     """Every reason a condition of an Experiment can have."""
     # What only a deployment is asked: what the embedded engine refuses, what a measured receiver cuts.
     found = finding_codes() - {"ConfigInvalid", "UnmeasuredReceiverCut"}
     found |= {str(verdict) for verdict in Verdict}
+    said = pascal_words("controllers/experiment", "status", "settling")
+    found |= {word for word in said if not word.startswith("Experiment")}  # those are events
     for call in calls("controllers/experiment"):
         match call:
             case ast.Call(func=ast.Attribute(attr="condition"), args=[_, _, ast.Constant(value=str(reason)), _]):
@@ -53,20 +62,16 @@ def experiment_reasons() -> set[str]:
                 found.add(reason)
             case ast.Call(func=ast.Name(id="Settlement"), args=[_, _, ast.Constant(value=str(reason)), _]):
                 found.add(reason)
-            case ast.Call(func=ast.Name(id="Settlement" | "RunEnding"), keywords=[*keywords]):
-                given = next((keyword.value for keyword in keywords if keyword.arg == "reason"), None)
-                match given:
-                    case ast.IfExp(body=body, orelse=other):
-                        found |= {*words(body), *words(other)}
-                    case ast.Constant(value=str(reason)):
-                        found.add(reason)
-    return found - {"Promoted"}  # says that nothing is left to do; written nowhere
+            case ast.Call(func=ast.Name(id="Settlement"), keywords=[*keywords]):
+                for keyword in keywords:
+                    found |= set(words(keyword.value)) if keyword.arg == "reason" else set()
+    types = {name for name, _ in rows(section(DOCS / "reference" / "experiment.md", "## Conditions"))}
+    return found - types
 
 
 def deployment_reasons() -> set[str]:
     """Every reason a condition of a PipelineDeployment can have: all PascalCase words of its status but the types."""
-    ((_, tree),) = ((path, tree) for path, tree in sources("controllers/pipelinedeployment") if path.stem == "status")
-    return finding_codes() | {word for word in words(tree) if _PASCAL.fullmatch(word)} - {"Available", "Progressing"}
+    return finding_codes() | pascal_words("controllers/pipelinedeployment", "status") - {"Available", "Progressing"}
 
 
 @pytest.mark.parametrize(
