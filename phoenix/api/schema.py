@@ -1,8 +1,8 @@
 """The one source of schemas: a kind's model as structural schema, CRD and JSON Schema, and what the API server does
-with an object by it: find unknown fields, prune, fill in defaults, validate.
+with an object by it: prune and fill in defaults, tell where unknown fields are, validate.
 
-A server does these in this order: `unknown_fields` (to warn or refuse), `prune`, `apply_defaults`, `validate`; the
-result, not a model's dump, is what it stores. Pure; everything derived from a kind is computed once.
+A server does these in this order: `complete`, `unknown_fields` (to warn or refuse, where there are any), `validate`;
+the result of `complete`, not a model's dump, is what it stores. Pure; what is derived from a kind is computed once.
 """
 
 from __future__ import annotations
@@ -20,10 +20,9 @@ from phoenix.apimachinery.meta import GROUP, KindInfo, PrinterColumn, Resource
 __all__ = [
     "InexpressibleSchema",
     "JsonObject",
-    "apply_defaults",
+    "complete",
     "crd",
     "json_schema",
-    "prune",
     "structural_schema",
     "unknown_fields",
     "validate",
@@ -46,16 +45,15 @@ def unknown_fields(kind: type[Resource], wire: JsonObject) -> list[str]:
     return list(_node(kind).unknown(wire))
 
 
-def prune(kind: type[Resource], wire: JsonObject) -> JsonObject:
-    """The object without unknown fields and without nulls where the schema knows the field."""
-    pruned: JsonObject = _node(kind).prune(wire)
-    return pruned
+def complete(kind: type[Resource], wire: JsonObject) -> tuple[JsonObject, bool]:
+    """What is kept of an object, and whether it had fields the kind does not have.
 
-
-def apply_defaults(kind: type[Resource], wire: JsonObject) -> JsonObject:
-    """The object with defaults filled in where the parent is there or has a default itself; the given one stays."""
-    filled: JsonObject = _node(kind).fill(wire)
-    return filled
+    Kept: without those, and without nulls where the schema knows the field; with defaults where a field is absent and
+    its parent is there or has a default itself. The given object stays as it is.
+    """
+    dropped: list[str] = []
+    kept: JsonObject = _node(kind).complete(wire, dropped)
+    return kept, bool(dropped)
 
 
 def validate(kind: type[Resource], wire: JsonObject) -> list[Cause]:

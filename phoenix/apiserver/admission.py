@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from phoenix.api.schema import apply_defaults, prune, unknown_fields, validate
+from phoenix.api.schema import complete, unknown_fields, validate
 from phoenix.apimachinery.errors import BadRequest, Cause, Invalid
 from phoenix.apimachinery.meta import Resource
 from phoenix.apiserver.options import FieldValidation
@@ -44,18 +44,16 @@ def admit(kind: type[Resource], wire: dict[str, Any], mode: FieldValidation) -> 
         Invalid: the object breaks rules; one cause a field.
     """
     warnings: list[str] = []
-    pruned = prune(kind, wire)
-    # Most objects have no unknown fields, and comparing is cheaper than looking for their paths.
-    if mode is not FieldValidation.IGNORE and pruned != wire:
+    admitted, has_unknown = complete(kind, wire)
+    if has_unknown and mode is not FieldValidation.IGNORE:
         warnings = [f'unknown field "{path}"' for path in unknown_fields(kind, wire)]
-        if warnings and mode is FieldValidation.STRICT:
+        if mode is FieldValidation.STRICT:
             info = kind.info
             msg = (
                 f'{info.kind} in version "{info.version}" cannot be handled as a {info.kind}: strict decoding error: '
                 + ", ".join(warnings)
             )
             raise BadRequest(msg)
-    admitted = apply_defaults(kind, pruned)
     if causes := validate(kind, admitted):
         metadata = admitted.get("metadata")
         raise invalid(kind, str(metadata.get("name") or "") if isinstance(metadata, dict) else "", causes)

@@ -8,7 +8,7 @@ import pytest
 from phoenix.api.core import Event, Namespace
 from phoenix.api.experiment import Experiment
 from phoenix.api.pipeline import PipelineDeployment, PipelineTemplate
-from phoenix.api.schema import apply_defaults, prune, unknown_fields, validate
+from phoenix.api.schema import complete, unknown_fields, validate
 from phoenix.api.scheme import KINDS
 from phoenix.apimachinery.meta import Resource
 
@@ -51,12 +51,15 @@ def test_free_form_parts_know_no_unknown_fields() -> None:
     assert unknown_fields(Experiment, experiment()) == []
 
 
-def test_prune_drops_unknown_and_null_but_not_in_free_form_parts() -> None:
+def test_unknown_and_null_fields_are_dropped_but_not_in_free_form_parts() -> None:
     wire = experiment()
-    before = copy.deepcopy(wire)
-    wire["spec"]["bogus"] = 1
+    clean, unknown = complete(Experiment, copy.deepcopy(wire))
+    assert not unknown
+    assert clean["spec"]["variants"][1]["pipeline"]["config"] == {"processors": {"batch": None}}
     wire["metadata"]["creationTimestamp"] = None
-    assert prune(Experiment, wire) == before
+    assert complete(Experiment, wire) == (clean, False), "null is no unknown field"
+    wire["spec"]["bogus"] = 1
+    assert complete(Experiment, wire) == (clean, True)
     assert wire["spec"]["bogus"] == 1, "the given object stays as it is"
 
 
@@ -64,7 +67,7 @@ def test_defaults_fill_absent_and_null_fields_where_the_parent_is_there() -> Non
     wire = experiment()
     wire["spec"]["timing"] = {"duration": "3m"}
     wire["spec"]["engine"] = None
-    filled = apply_defaults(Experiment, wire)
+    filled, _ = complete(Experiment, wire)
     spec = filled["spec"]
     assert spec["timing"] == {"warmup": "5s", "duration": "3m", "interval": "1s", "progressDeadline": "60s"}
     assert (spec["engine"], spec["suspend"], spec["cost"]) == ("Auto", False, {"hosts": 1})
@@ -78,18 +81,18 @@ def test_defaults_fill_absent_and_null_fields_where_the_parent_is_there() -> Non
 def test_defaults_reach_into_lists() -> None:
     wire = experiment()
     wire["spec"]["analysis"] = {"signals": [{"name": "rps", "query": "sum(rate(x[5s]))"}]}
-    assert apply_defaults(Experiment, wire)["spec"]["analysis"]["signals"][0]["tolerance"] == 0.01
+    assert complete(Experiment, wire)[0]["spec"]["analysis"]["signals"][0]["tolerance"] == 0.01
 
 
 def test_defaults_are_never_shared_between_objects() -> None:
-    first = apply_defaults(Experiment, experiment())
+    first, _ = complete(Experiment, experiment())
     first["spec"]["analysis"]["criteria"].append("spoilt")
-    assert "spoilt" not in apply_defaults(Experiment, experiment())["spec"]["analysis"]["criteria"]
+    assert "spoilt" not in complete(Experiment, experiment())[0]["spec"]["analysis"]["criteria"]
 
 
 def test_defaulting_twice_changes_nothing() -> None:
-    once = apply_defaults(Experiment, experiment())
-    assert apply_defaults(Experiment, once) == once
+    once, _ = complete(Experiment, experiment())
+    assert complete(Experiment, once) == (once, False)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
@@ -104,7 +107,7 @@ def test_schema_defaults_say_what_the_model_says(kind: type[Resource]) -> None:
     wire: dict[str, Any] = {"metadata": {"name": "x"}}
     if "spec" in kind.model_fields:
         wire["spec"] = wires.get(kind.info.kind, {})
-    filled = apply_defaults(kind, wire)
+    filled, _ = complete(kind, wire)
     assert validate(kind, filled) == []
     assert kind.from_wire(filled) == kind.from_wire(wire)
 
