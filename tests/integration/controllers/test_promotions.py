@@ -36,7 +36,7 @@ async def judged(earth: World) -> None:
     """The experiment x, completed; its candidate is processors(2), to be promoted to `edge` at a word."""
     await earth.experiment(onSuccess={"action": "Hold", "deployment": {"name": "edge"}})
     for _ in range(60):
-        await earth.turn(seconds=0.5)
+        await earth.turn(seconds=3)
         if (await x(earth)).status.phase == ExperimentPhase.COMPLETED:
             return
     raise AssertionError((await x(earth)).status)
