@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
@@ -66,8 +67,13 @@ def read_query(text: str) -> dict[str, str]:
     return dict(parse_qsl(text, keep_blank_values=True)) if text else {}
 
 
-def write_options(query: Mapping[str, str]) -> WriteOptions:
-    """Raises BadRequest, Invalid."""
+@lru_cache(maxsize=64)
+def write_options(text: str) -> WriteOptions:
+    """Options of a write by the URL's query, as it is there: few differ, every write has one.
+
+    Raises BadRequest, Invalid.
+    """
+    query = read_query(text)
     validation = query.get("fieldValidation", "")
     return WriteOptions(_choice(FieldValidation, "fieldValidation", validation, FieldValidation.WARN), _dry_run(query))
 

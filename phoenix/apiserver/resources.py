@@ -94,13 +94,13 @@ class Resources:
         return json_response(self._lister.list(target, options, form, _include(query)))
 
     async def _create(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
-        options = write_options(read_query(request.rel_url.raw_query_string))
+        options = write_options(request.rel_url.raw_query_string)
         _check_content_type(request)
         wire = decode_object(await request.read())
         return _answer(await self._registry.create(target, wire, options), status=201)
 
     async def _update(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
-        options = write_options(read_query(request.rel_url.raw_query_string))
+        options = write_options(request.rel_url.raw_query_string)
         _check_content_type(request)
         body = await request.read()
         decode_object(body)
@@ -111,7 +111,7 @@ class Resources:
         return _answer(await self._registry.update(target, replace_by, options, patch=False))
 
     async def _patch(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
-        options = write_options(read_query(request.rel_url.raw_query_string))
+        options = write_options(request.rel_url.raw_query_string)
         change = _change(request.content_type, decode_json(await request.read()), target)
         return _answer(await self._registry.update(target, change, options, patch=True))
 
