@@ -97,7 +97,8 @@ class ObjectMeta(Model):
 
     name: str = Field(
         default="",
-        description="unique within its kind and namespace: lower-case letters, digits, - and .; 63 characters for what children name in labels, else 253",
+        description="unique within its kind and namespace: lower-case letters, digits, - and .; 63 characters for what "
+        "children name in labels, else 253",
     )
     generate_name: str | None = Field(default=None, description="prefix from which the server makes a name")
     namespace: str = Field(default="", description="namespace; empty for cluster-scoped kinds")
