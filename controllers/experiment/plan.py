@@ -27,6 +27,10 @@ from phoenix.apimachinery.conditions import find_condition, is_true, parse_times
 RUNNING_PHASES = frozenset(
     {ExperimentPhase.DEPLOYING, ExperimentPhase.WARMING_UP, ExperimentPhase.RUNNING, ExperimentPhase.ANALYZING}
 )
+FINAL_REASONS = frozenset(
+    {"InvalidPipeline", "ConfigInvalid", "TemplateNotFound", "UnmeasuredReceiverCut", "UnsupportedSignal"}
+)
+"""Why a variant's deployment cannot ever become ready: waiting for it is no use."""
 SOURCE_DEADLINE_S = 15.0
 """How long after its start a source may take to become ready, seconds."""
 
@@ -166,7 +170,7 @@ def refusal(children: Children) -> str:
         if attempted is not None and attempted.reason and not deployment.status.revision:
             return f"{deployment.ref}: {attempted.message}"
         progressing = find_condition(deployment.status.conditions, "Progressing")
-        if progressing is not None and progressing.reason in ("InvalidPipeline", "ConfigInvalid"):
+        if progressing is not None and progressing.reason in FINAL_REASONS:
             return f"{deployment.ref}: {progressing.message}"
     return ""
 

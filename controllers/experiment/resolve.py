@@ -11,12 +11,14 @@ from phoenix.api.collector import Engine
 from phoenix.api.experiment import Experiment, PinnedVariant, Variant
 from phoenix.api.host import Host
 from phoenix.api.loadprofile import LoadProfile
-from phoenix.api.pipeline import PipelineTemplate
+from phoenix.api.pipeline import DeploymentMeasurement, PipelineTemplate
 from phoenix.api.pricebook import PriceBook
 from phoenix.apimachinery.conditions import is_true
+from phoenix.engine import check
 from phoenix.otlp.errors import QueryError
 from phoenix.otlp.signalquery import parse_signal
 from phoenix.pipelines.errors import PipelineError
+from phoenix.pipelines.render import render
 from phoenix.pipelines.resolve import resolve
 
 
@@ -138,8 +140,13 @@ def _pin(variant: Variant, engine: Engine, catalogue: Catalogue, path: str) -> t
         template = find_template(variant.pipeline.template_ref.name, catalogue.templates, f"{path}.templateRef.name")
     try:
         resolved = resolve(variant.pipeline, template, path=path)
+        # What would run, so that a configuration that cannot is refused before anything does.
+        measurement = DeploymentMeasurement(experiment="check", variant=variant.name)
+        rendered = render(resolved.config, measurement=measurement, path=f"{path}.config")
     except PipelineError as error:
         raise Unresolved(error.code, str(error)) from error
+    if engine == Engine.EMBEDDED and (refused := check(rendered.config)):
+        raise Unresolved("ConfigInvalid", "\n".join(f"{path}: {finding}" for finding in refused))
     origin = f"{template.metadata.name}@{template.metadata.generation}" if template else ""
     pinned = PinnedVariant(name=variant.name, engine=engine, pipeline_hash=resolved.pipeline_hash, template=origin)
     return pinned, resolved.config

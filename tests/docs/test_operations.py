@@ -43,9 +43,7 @@ def pascal_words(folder: str, *modules: str) -> set[str]:
 
 def experiment_reasons() -> set[str]:
     """Every reason a condition of an Experiment can have."""
-    # What only a deployment is asked: what the embedded engine refuses, what a measured receiver cuts.
-    found = finding_codes() - {"ConfigInvalid", "UnmeasuredReceiverCut"}
-    found |= {str(verdict) for verdict in Verdict}
+    found = finding_codes() | {str(verdict) for verdict in Verdict}
     said = pascal_words("controllers/experiment", "status", "settling")
     found |= {word for word in said if not word.startswith("Experiment")}  # those are events
     for call in calls("controllers/experiment"):

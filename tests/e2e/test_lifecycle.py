@@ -149,10 +149,22 @@ async def test_a_config_that_cannot_start_is_refused_before_anything_runs(phoeni
     assert isinstance(spec, dict)
     spec["variants"][1]["pipeline"] = {"config": config}
     await phoenix.apply(bad)
-    ended = await phoenix.until("bad", {"Failed"}, within_s=30)
-    complete = find_condition(ended.status.conditions, "Complete")
-    assert complete is not None
-    assert "nosuch" in complete.message
+
+    async def look() -> Experiment:
+        return await phoenix.experiment("bad")
+
+    refused = await eventually(
+        look,
+        lambda found: find_condition(found.status.conditions, "Accepted") is not None,
+        within_s=15,
+        what="a word on acceptance",
+    )
+    accepted = find_condition(refused.status.conditions, "Accepted")
+    assert accepted is not None
+    assert (accepted.status, accepted.reason) == ("False", "ConfigInvalid")
+    assert "spec.variants[1].pipeline" in accepted.message
+    assert "nosuch" in accepted.message
+    assert (refused.status.phase, refused.status.run) == ("Pending", 0)
     await phoenix.quiet()
 
 
