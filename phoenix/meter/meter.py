@@ -88,12 +88,17 @@ class Meter:
         """Close and report the windows that are due, or all of them; returns how many."""
         async with self._closing:
             closed = 0
+            span = await self._in_thread(lambda: self._span(now_ns))
             for variant in self._variants.values():
-                closed += await self._close(variant, now_ns)
+                closed += await self._close(variant, now_ns, span)
             return closed
 
-    async def _close(self, variant: Variant, now_ns: int | None) -> int:
-        samples = await self._in_thread(lambda: variant.close(now_ns))
+    def _span(self, now_ns: int | None) -> tuple[int, int] | None:
+        due = [index for variant in self._variants.values() for index in variant.due(now_ns)]
+        return (min(due), max(due)) if due else None
+
+    async def _close(self, variant: Variant, now_ns: int | None, span: tuple[int, int] | None) -> int:
+        samples = await self._in_thread(lambda: variant.close(now_ns, span=span))
         if not samples:
             return 0
         due = time.monotonic() - self._ranked_s.get(variant.name, -_CONTRIBUTIONS_EVERY_S) >= _CONTRIBUTIONS_EVERY_S

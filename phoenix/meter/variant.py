@@ -142,20 +142,36 @@ class Variant:
             window = self._open[index] = Window(index)
         return window
 
-    def close(self, now_ns: int | None = None) -> list[OutputSample]:
-        """Close all windows whose end plus grace is over, in order; all open ones if `now_ns` is None."""
-        due = [
+    def due(self, now_ns: int | None = None) -> list[int]:
+        """Indexes of open windows whose end plus grace is over, in order; of all open ones if `now_ns` is None."""
+        return [
             index
             for index in sorted(self._open)
             if now_ns is None or (index + 1) * self._length_ns + self._grace_ns <= now_ns
         ]
+
+    def close(self, now_ns: int | None = None, *, span: tuple[int, int] | None = None) -> list[OutputSample]:
+        """Close the windows that are due, in order. Those between, and the rest of `span`, are reported with zeros.
+
+        Args:
+            now_ns: Unix nanoseconds; None: close all open ones.
+            span: first and last window that any variant of the run closes now. Nothing came of this one in them, which
+                is a figure: the others show that the meter was there to see it.
+        """
         samples: list[OutputSample] = []
-        for index in due:
-            if self._closed is not None:
-                between = range(max(self._closed + 1, index - _MAX_GAP), index)
-                samples += [self._sample(Window(empty)) for empty in between]
+        for index in self.due(now_ns):
+            samples += self._empty(span, index)
             samples.append(self._sample(self._open.pop(index)))
-        return samples
+        return samples + (self._empty(span, span[1] + 1) if span is not None else [])
+
+    def _empty(self, span: tuple[int, int] | None, stop: int) -> list[OutputSample]:
+        if self._closed is not None:
+            first = self._closed + 1
+        elif span is not None:
+            first = span[0]
+        else:
+            return []
+        return [self._sample(Window(index)) for index in range(max(first, stop - _MAX_GAP), stop)]
 
     def _sample(self, window: Window) -> OutputSample:
         start, end = window.index * self._length_ns, (window.index + 1) * self._length_ns

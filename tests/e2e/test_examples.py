@@ -7,7 +7,8 @@ import pytest
 from phoenix.api.pipeline import PipelineDeployment
 from phoenix.api.results import VariantResult, Verdict
 from phoenix.apimachinery.conditions import is_true
-from tests.harness.cluster import Cluster
+from phoenix.manifest.loader import load_file
+from tests.harness.cluster import EXAMPLES, FAST_TIMING, Cluster
 from tests.harness.eventually import eventually
 
 pytestmark = pytest.mark.e2e
@@ -82,6 +83,28 @@ async def test_the_negative_control_is_rejected_and_the_loss_is_named(phoenix: C
     assert candidate.duplicates > 0
     assert any("user_id" in signal.reason for signal in candidate.signals), candidate.signals
     assert done.status.promotion is None
+
+
+async def test_a_candidate_that_drops_everything_is_rejected_not_invalid(phoenix: Cluster) -> None:
+    (found,) = load_file(EXAMPLES / "negative-control.yaml")
+    config = {
+        "processors": {"filter": {"error_mode": "ignore", "metrics": {"metric": ['name != ""']}}},
+        "service": {"pipelines": {"metrics": {"processors": ["filter"]}}},
+    }
+    variants = [
+        found.wire["spec"]["variants"][0],
+        {"name": "candidate", "role": "Candidate", "pipeline": {"config": config}},
+    ]
+    await phoenix.apply({**found.wire, "spec": {**found.wire["spec"], "variants": variants, "timing": FAST_TIMING}})
+    done = await phoenix.until("negative-control", {"Completed", "Failed"})
+    assert done.status.verdict == Verdict.REJECT, done.status.verdict_reason
+    results = done.status.results
+    assert results is not None
+    candidate = by_name(results.variants, "candidate")
+    assert (candidate.streams, candidate.active_series, candidate.points) == (0, 0, 0)
+    assert candidate.vs_baseline is not None
+    assert candidate.vs_baseline.signal_loss == 1
+    assert "signalLoss" in done.status.verdict_reason
 
 
 async def test_an_a_a_run_shows_no_difference(phoenix: Cluster) -> None:

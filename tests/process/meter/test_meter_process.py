@@ -199,12 +199,13 @@ async def test_refusals_flush_late_points_and_metrics(tmp_path: Path, route: Sam
         now = time.time_ns() // S * S
         assert (await post(session, f"{otlp}/baseline", hits(now, 3)))[0] == 200
         async with session.post(f"{health}/flush") as answer:
-            assert await answer.json() == {"windows": 1}
-        await until(lambda: len(route.of("baseline")) == 1)
+            assert await answer.json() == {"windows": 2}  # the candidate had nothing, and that is reported too
+        await until(lambda: len(route.of("baseline")) == len(route.of("candidate")) == 1)
+        assert route.of("candidate")[0].points == 0
         assert (await post(session, f"{otlp}/baseline", hits(now, 2)))[0] == 200  # its window is closed
         assert (await post(session, f"{otlp}/baseline", hits(now + S, 1)))[0] == 200
         async with session.post(f"{health}/flush") as answer:
-            assert await answer.json() == {"windows": 1}
+            assert await answer.json() == {"windows": 2}
         await until(lambda: len(route.of("baseline")) == 2)
         late = route.of("baseline")[1]
         assert (late.points, late.late_points, late.streams) == (1, 2, 1)

@@ -161,6 +161,21 @@ def test_windows_go_by_point_time_and_gaps_are_zeros() -> None:
     assert samples[-1].streams_by_last_window == [(T0, 1), (T0 + 3 * WINDOW, 1)]
 
 
+def test_a_window_another_variant_has_is_reported_with_zeros() -> None:
+    first = T0 // WINDOW
+    silent = variant()
+    assert [sample.points for sample in silent.close(span=(first, first + 2))] == [0, 0, 0]
+    assert silent.close() == []
+    one = variant()
+    one.accept(gauges({"a": "b"}, time=T0 + WINDOW), T0 + WINDOW)
+    samples = one.close(span=(first, first + 2))
+    assert [(sample.window_start, sample.points) for sample in samples] == [
+        (T0, 0),
+        (T0 + WINDOW, 1),
+        (T0 + 2 * WINDOW, 0),
+    ]
+
+
 def test_a_request_across_windows_is_split() -> None:
     one = variant()
     body = gauges({"a": 1}, time=T0) + gauges({"a": 1}, {"a": 2}, {"a": 3}, time=T0 + WINDOW)
