@@ -29,8 +29,8 @@ def default_type(kind: type[Resource], wire: dict[str, Any]) -> dict[str, Any]:
         metadata = {}
     if not isinstance(metadata, dict):
         raise BadRequest('metadata must be an object, such as {"name": "example"}')
-    rest = {key: value for key, value in wire.items() if key not in ("apiVersion", "kind", "metadata")}
-    return {"apiVersion": info.api_version, "kind": info.kind, "metadata": metadata, **rest}
+    head = {"apiVersion": info.api_version, "kind": info.kind, "metadata": metadata}
+    return head | wire | head  # the first for the order, the last for the values
 
 
 def admit(kind: type[Resource], wire: dict[str, Any], mode: FieldValidation) -> tuple[dict[str, Any], list[str]]:

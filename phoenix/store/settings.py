@@ -15,6 +15,7 @@ class StoreSettings:
 
     Args:
         retention: how much history compaction keeps.
+        gather_s: seconds for which a group may wait for more, while each turn of the loop brings some.
         group_s: seconds of encoding and inserting after which a group is committed.
         group_rows: most rows in a group.
         max_pending_writes: writes that may wait; one more raises TooManyWrites.
@@ -24,6 +25,7 @@ class StoreSettings:
     """
 
     retention: Retention = field(default_factory=Retention)
+    gather_s: float = 0.005
     group_s: float = 0.002
     group_rows: int = 256
     max_pending_writes: int = 10_000

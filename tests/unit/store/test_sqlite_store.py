@@ -64,6 +64,42 @@ async def test_concurrent_writes_share_commits(tmp_path: Path) -> None:
     assert statistics.commit_seconds > 0
 
 
+async def turns(count: int) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+async def test_writes_a_turn_apart_share_a_commit(tmp_path: Path) -> None:
+    """As of clients that were answered together: their next requests are read one turn of the loop after another."""
+
+    async def write(store: SqliteStore, number: int) -> None:
+        await turns(number)
+        await store.create(f"k{number}", text("x"))
+
+    for gather_s, groups in ((10.0, 1), (0.0, 8)):
+        async with open_store(tmp_path / f"{groups}.db", StoreSettings(gather_s=gather_s, group_s=10.0)) as store:
+            await asyncio.gather(*(write(store, number) for number in range(8)))
+            assert store.statistics().commit_groups == groups
+
+
+async def test_a_write_alone_waits_for_nobody(tmp_path: Path) -> None:
+    async with open_store(tmp_path / "phoenix.db", StoreSettings(gather_s=10.0)) as store:
+        writing = asyncio.ensure_future(store.create("k", text("x")))
+        await turns(5)
+        assert writing.done()
+
+
+async def test_writers_without_end_do_not_put_a_commit_off_for_ever(tmp_path: Path) -> None:
+    async with open_store(tmp_path / "phoenix.db", StoreSettings(gather_s=0.01)) as store:
+        writing = [asyncio.ensure_future(store.create("k0", text("x")))]
+        until = asyncio.get_running_loop().time() + 5.0
+        while not writing[0].done():
+            assert asyncio.get_running_loop().time() < until
+            writing.append(asyncio.ensure_future(store.create(f"k{len(writing)}", text("x"))))
+            await asyncio.sleep(0)
+        await asyncio.gather(*writing)
+
+
 async def test_a_group_is_cut_by_rows_and_by_time(tmp_path: Path) -> None:
     for settings, groups in ((StoreSettings(group_s=10.0, group_rows=64), 4), (StoreSettings(group_s=0.0), 16)):
         async with open_store(tmp_path / f"{groups}.db", settings) as store:
