@@ -32,7 +32,11 @@ from phoenix.pipelines.render import render
 from phoenix.pipelines.resolve import resolve
 
 TITLE = "Generator to embedded baseline to meter"
-LIMIT = ""
+LIMIT = (
+    "The collector's and the meter's processes share two cores with the generator. What costs most is a series "
+    "seen for the first time (names, labels and series of a histogram's buckets are worked out once); in the "
+    "steady state the collector takes some 1 to 2 us a point and the meter 1 to 3, most of it for histograms."
+)
 GOAL = 100_000
 SECONDS = 5
 
@@ -46,7 +50,7 @@ class Load:
     warmup_s: int
 
 
-STEPS = (Load(1.0, 0.2, 4), Load(2.0, 0.2, 4), Load(3.0, 0.2, 4))
+STEPS = tuple(Load(scale, 0.2, 4) for scale in (1.0, 2.0, 3.0, 4.0))
 EACH_ANOTHER = Load(5.0, 1.0, 11)
 _TEMPLATES = ROOT / "resources" / "catalog" / "templates.yaml"
 _SENT = re.compile(r"planned_points=(\d+) sent_points=\d+ acked_points=(\d+)")

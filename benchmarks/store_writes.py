@@ -23,7 +23,7 @@ from phoenix.store.log import AppendLog, Row
 from phoenix.store.sqlite import open_store
 
 TITLE = "The store: group commit against one commit a request"
-LIMIT = ""
+LIMIT = "At one writer the disk's flush, at 100 SQLite's own time for a row of 2 KB and, now and then, a checkpoint."
 SECONDS = 0.25
 VALUE = b"x" * 2048
 WRITERS = (1, 10, 100)
