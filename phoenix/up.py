@@ -27,9 +27,10 @@ from phoenix.agent.config import AgentConfig
 from phoenix.agent.errors import AgentError
 from phoenix.agent.logs import LocalLogs
 from phoenix.aio.clock import SYSTEM_CLOCK
+from phoenix.aio.program import settle_collector
 from phoenix.aio.signals import shutdown_event
 from phoenix.apiserver.config import DEFAULT_PORT, ServerConfig
-from phoenix.apiserver.server import ApiServer, tune_garbage_collector
+from phoenix.apiserver.server import ApiServer
 from phoenix.client.apply import apply
 from phoenix.client.config import ClientConfig
 from phoenix.client.http import HttpClient
@@ -127,7 +128,7 @@ async def _run_programs(config: UpConfig, client: HttpClient, stop: asyncio.Even
         host = group.create_task(agent.run(), name="agent")
         controllers = group.create_task(manager.run(stop), name="controllers")
         announce = group.create_task(_announce(manager, agent, ready), name="ready")
-        tune_garbage_collector()
+        settle_collector()
         await stop.wait()
         announce.cancel()
         await asyncio.wait({controllers})

@@ -1,1 +1,1 @@
-"""Asyncio habits: clock, backoff, owned tasks, signals. Knows nothing of Phoenix."""
+"""Asyncio habits: clock, backoff, owned tasks, signals; what programs do at their start. Knows nothing of Phoenix."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import logging
 import ssl
 from datetime import UTC, datetime
@@ -19,6 +18,7 @@ from typing import Self
 
 from aiohttp import web
 
+from phoenix.aio.program import settle_collector
 from phoenix.apiserver.app import ApiApp, create_app
 from phoenix.apiserver.config import ServerConfig
 from phoenix.apiserver.connections import ApiHttpServer
@@ -29,12 +29,11 @@ from phoenix.apiserver.tls import ensure_certificates
 from phoenix.samples.storage import SampleStore
 from phoenix.store.sqlite import open_store
 
-__all__ = ["ApiServer", "ServerConfig", "run", "tune_garbage_collector"]
+__all__ = ["ApiServer", "ServerConfig", "run"]
 
 _LOGGER = logging.getLogger(__name__)
 _BACKLOG = 2048
 _DRAIN_S = 5.0
-_GC_THRESHOLD = 50_000
 
 
 class ApiServer:
@@ -148,15 +147,8 @@ async def _cancel(task: asyncio.Task[None]) -> None:
         _LOGGER.error("a background task of the server had failed", exc_info=error)
 
 
-def tune_garbage_collector() -> None:
-    """Spare the collector what lives as long as the process. Once, after start, by whoever owns the process."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_GC_THRESHOLD)
-
-
 async def run(config: ServerConfig) -> None:
     """Serve until cancelled."""
     async with ApiServer(config):
-        tune_garbage_collector()
+        settle_collector()
         await asyncio.Event().wait()

@@ -13,14 +13,13 @@ import logging
 import os
 import signal
 import sys
-import time
 from pathlib import Path
 
 import uvloop
 
+from phoenix.aio.program import keep_heap, log_to_stderr, say, settle_collector
 from phoenix.engine import Collector, ConfigError, EngineError, read_config
 from phoenix.engine.config.document import Document
-from phoenix.engine.heap import keep_heap, settle
 
 log = logging.getLogger("phoenix.collector")
 
@@ -33,18 +32,18 @@ def main(argv: list[str]) -> int:
     try:
         document = read_config(Path(options.config).read_text("utf-8"), os.environ)
     except OSError as error:
-        _say(f"{options.config}: cannot be read: {error.strerror}")
+        say(f"{options.config}: cannot be read: {error.strerror}")
         return 2
     except UnicodeDecodeError as error:
-        _say(f"{options.config}: is not UTF-8: {error.reason} at byte {error.start}")
+        say(f"{options.config}: is not UTF-8: {error.reason} at byte {error.start}")
         return 2
     except ConfigError as error:
         for finding in error.findings:
-            _say(f"{options.config}: {finding}")
+            say(f"{options.config}: {finding}")
         return 2
     if options.validate:
         return 0
-    _log_to_stderr(document.telemetry.log_level)
+    log_to_stderr(document.telemetry.log_level)
     keep_heap()
     return uvloop.run(_run(document))
 
@@ -61,18 +60,6 @@ def _options(argv: list[str]) -> argparse.Namespace | None:
         return None
 
 
-def _say(line: str) -> None:
-    sys.stderr.write(" ".join(line.split()) + "\n")
-
-
-def _log_to_stderr(level: int) -> None:
-    logging.Formatter.converter = time.gmtime
-    logging.basicConfig(
-        level=level, stream=sys.stderr, force=True, datefmt="%Y-%m-%dT%H:%M:%SZ",
-        format="%(asctime)s %(levelname)s %(message)s logger=%(name)s",
-    )  # fmt: skip
-
-
 async def _run(document: Document) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -82,9 +69,9 @@ async def _run(document: Document) -> int:
     try:
         await collector.start()
     except EngineError as error:
-        _say(str(error))
+        say(str(error))
         return 1
-    settle()
+    settle_collector()
     failed = asyncio.create_task(collector.failed(), name="failed")
     stopped = asyncio.create_task(stop.wait(), name="stopped")
     await asyncio.wait({failed, stopped}, return_when=asyncio.FIRST_COMPLETED)

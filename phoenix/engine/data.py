@@ -13,8 +13,6 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 from phoenix.engine.errors import BadData
 from phoenix.engine.scan import count_points
 
-POINT_KINDS = ("gauge", "sum", "histogram", "exponential_histogram", "summary")
-
 
 def points_of(metric: Metric) -> int:
     """Data points of one metric, 0 if it has no data."""

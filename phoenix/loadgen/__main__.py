@@ -6,15 +6,14 @@ Exit codes: 0 it sent to the end, or ended on SIGTERM or SIGINT; 1 it could not 
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
-import time
 import uuid
 from pathlib import Path
 
 import orjson
 import uvloop
 
+from phoenix.aio.program import log_to_stderr, say
 from phoenix.aio.signals import shutdown_event
 from phoenix.loadgen.config import Config, ConfigError, read_config
 from phoenix.loadgen.generator import Generator
@@ -34,20 +33,16 @@ def main(argv: list[str]) -> int:
     try:
         config = read_config(Path(options.config).read_bytes())
     except OSError as error:
-        _say(f"{options.config}: cannot be read: {error.strerror}")
+        say(f"{options.config}: cannot be read: {error.strerror}")
         return 2
     except ConfigError as error:
         for fault in error.faults:
-            _say(f"{options.config}: {fault}")
+            say(f"{options.config}: {fault}")
         return 2
     if options.describe:
         sys.stdout.write(_description(config) + "\n")
         return 0
-    logging.Formatter.converter = time.gmtime
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, force=True, datefmt="%Y-%m-%dT%H:%M:%SZ",
-        format="%(asctime)s %(levelname)s %(message)s logger=%(name)s",
-    )  # fmt: skip
+    log_to_stderr()
     return uvloop.run(_run(config))
 
 
@@ -80,7 +75,7 @@ async def _run(config: Config) -> int:
         try:
             health = await start_health(generator, config.health_host, config.health_port)
         except OSError as error:
-            _say(f"healthAddress: cannot listen on {config.health_host}:{config.health_port}: {error.strerror}")
+            say(f"healthAddress: cannot listen on {config.health_host}:{config.health_port}: {error.strerror}")
             return 1
     try:
         await generator.run(stop)
@@ -88,10 +83,6 @@ async def _run(config: Config) -> int:
         if health is not None:
             await health.cleanup()
     return 0
-
-
-def _say(line: str) -> None:
-    sys.stderr.write(" ".join(line.split()) + "\n")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ import argparse
 import importlib
 import logging
 import sys
-import time
 import uuid
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
@@ -18,9 +17,9 @@ import aiohttp
 import uvloop
 from aiohttp import web
 
+from phoenix.aio.program import keep_heap, log_to_stderr, say, settle_collector
 from phoenix.aio.signals import shutdown_event
 from phoenix.meter.config import Address, Config, ConfigError, read_config
-from phoenix.meter.heap import keep_heap, settle_collector
 from phoenix.meter.http import Health, otlp_app
 from phoenix.meter.meter import Meter
 from phoenix.samples.reporter import Reporter
@@ -40,17 +39,13 @@ def main(argv: list[str]) -> int:
     try:
         config = read_config(Path(options.config).read_bytes())
     except OSError as error:
-        _say(f"{options.config}: cannot be read: {error.strerror}")
+        say(f"{options.config}: cannot be read: {error.strerror}")
         return 2
     except ConfigError as error:
         for fault in error.faults:
-            _say(f"{options.config}: {fault}")
+            say(f"{options.config}: {fault}")
         return 2
-    logging.Formatter.converter = time.gmtime
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, force=True, datefmt="%Y-%m-%dT%H:%M:%SZ",
-        format="%(asctime)s %(levelname)s %(message)s logger=%(name)s",
-    )  # fmt: skip
+    log_to_stderr()
     keep_heap()
     with suppress(ImportError):  # gzip bodies inflate three times faster with it
         aiohttp.set_zlib_backend(importlib.import_module("isal.isal_zlib"))
@@ -74,7 +69,7 @@ async def _run(config: Config) -> int:
             stack.push_async_callback(meter.close)
             await stack.enter_async_context(_Listening(otlp_app(meter), config.otlp, "otlpAddress"))
         except OSError as error:
-            _say(str(error))
+            say(str(error))
             return 1
         health.ready = True
         _LOG.info("metering variants=%s window_s=%g", ",".join(config.variants), config.window_ns / 1e9)
@@ -102,10 +97,6 @@ class _Listening:
 
     async def __aexit__(self, *_: object) -> None:
         await self._runner.cleanup()
-
-
-def _say(line: str) -> None:
-    sys.stderr.write(" ".join(line.split()) + "\n")
 
 
 if __name__ == "__main__":

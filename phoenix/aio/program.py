@@ -1,0 +1,47 @@
+"""What every program does when it starts: say faults, log, and keep memory the way a long-lived process wants it."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import logging
+import sys
+import time
+
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
+_GC_THRESHOLD = 50_000
+
+
+def say(line: str) -> None:
+    """Write one line to stderr, whatever line breaks are in it: a fault a line."""
+    sys.stderr.write(" ".join(line.split()) + "\n")
+
+
+def log_to_stderr(level: int = logging.INFO) -> None:
+    """Log as `TIME LEVEL message logger=name`, times in UTC. Replaces handlers that are there."""
+    logging.Formatter.converter = time.gmtime
+    logging.basicConfig(
+        level=level, stream=sys.stderr, force=True, datefmt="%Y-%m-%dT%H:%M:%SZ",
+        format="%(asctime)s %(levelname)s %(message)s logger=%(name)s",
+    )  # fmt: skip
+
+
+def keep_heap() -> None:
+    """Tell glibc to keep freed memory; does nothing where there is no mallopt.
+
+    By default it gives the memory of a body of megabytes back to the kernel after every request and faults it in again
+    for the next: measured, keeping it makes the receive path up to 3.7 times faster.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:
+        return
+    mallopt(_M_MMAP_THRESHOLD, 32 << 20)  # its maximum
+    mallopt(_M_TRIM_THRESHOLD, 256 << 20)
+    mallopt(_M_TOP_PAD, 16 << 20)
+
+
+def settle_collector() -> None:
+    """Take what lives after the start out of garbage collection, and collect rarely from then on. Once, after start."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_GC_THRESHOLD)
