@@ -85,7 +85,7 @@ class Measuring:
             now=unix_nano(now),
         )
         self._cache(experiment).judged_at = now
-        # NB: in a thread, as validation and numpy over hundreds of windows can pass 10 ms; it only reads `question`.
+        # NB: in a thread, as numpy over hundreds of windows can pass 10 ms; it only reads `question`.
         return await asyncio.to_thread(analyze, question)
 
     def _cache(self, experiment: Experiment) -> _Cache:

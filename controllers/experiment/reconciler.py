@@ -166,7 +166,7 @@ class ExperimentReconciler:
             )
         # NB: the timeline comes last: from here to its start the source has to be made.
         timeline = plan_timeline(self._clock.now(), experiment.spec.timing)
-        status = self._draft(experiment).begun(timeline, hashes, ready, "")
+        status = self._draft(experiment).begun(timeline, hashes, ready)
         await patch_status(self._client, experiment, status)
         await self._ensure_source(experiment.model_copy(update={"status": status}), children)
         return Result(requeue_after_s=0.2)

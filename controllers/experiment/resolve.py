@@ -83,7 +83,10 @@ def resolve_experiment(experiment: Experiment, catalogue: Catalogue) -> Resoluti
     engine = Engine.EMBEDDED if experiment.spec.engine == Engine.AUTO else experiment.spec.engine
     _check_engine(engine, [host for host in catalogue.hosts if host.metadata.name in hosts])
     for index, variant in enumerate(experiment.spec.variants):
-        one, config = _pin(variant, engine, catalogue, f"spec.variants[{index}].pipeline")
+        measurement = DeploymentMeasurement(
+            experiment=experiment.metadata.name, variant=variant.name, exporters=experiment.spec.exporters
+        )
+        one, config = _pin(variant, engine, catalogue, measurement, f"spec.variants[{index}].pipeline")
         pinned.append(one)
         pipelines[variant.name] = config
     return Resolution(
@@ -134,14 +137,15 @@ def _check_engine(engine: Engine, hosts: Sequence[Host]) -> None:
             raise Unresolved("EngineNotFound", f"spec.engine: host {host.metadata.name} has no {engine} engine")
 
 
-def _pin(variant: Variant, engine: Engine, catalogue: Catalogue, path: str) -> tuple[PinnedVariant, dict[str, Any]]:
+def _pin(
+    variant: Variant, engine: Engine, catalogue: Catalogue, measurement: DeploymentMeasurement, path: str
+) -> tuple[PinnedVariant, dict[str, Any]]:
     template = None
     if variant.pipeline.template_ref is not None:
         template = find_template(variant.pipeline.template_ref.name, catalogue.templates, f"{path}.templateRef.name")
     try:
         resolved = resolve(variant.pipeline, template, path=path)
         # What would run, so that a configuration that cannot is refused before anything does.
-        measurement = DeploymentMeasurement(experiment="check", variant=variant.name)
         rendered = render(resolved.config, measurement=measurement, path=f"{path}.config")
     except PipelineError as error:
         raise Unresolved(error.code, str(error)) from error

@@ -79,16 +79,14 @@ class Draft:
             pinned.model_copy(update={"ready": ready.get(pinned.name, 0)}) for pinned in self.status.variants
         ]
 
-    def begun(
-        self, timeline: Timeline, config_hashes: dict[str, str], ready: dict[str, int], endpoint: str
-    ) -> ExperimentStatus:
+    def begun(self, timeline: Timeline, config_hashes: dict[str, str], ready: dict[str, int]) -> ExperimentStatus:
         """Every process is ready: the timeline is fixed."""
         status = self.status
         status.phase = ExperimentPhase.WARMING_UP
         status.started_at = micro_timestamp(timeline.start_at)
         status.measure_from = micro_timestamp(timeline.measure_from)
         status.measure_to = micro_timestamp(timeline.measure_to)
-        status.source_endpoint = endpoint
+        status.source_endpoint = ""
         self._count_ready(ready)
         status.variants = [
             pinned.model_copy(update={"config_hash": config_hashes.get(pinned.name, pinned.config_hash)})
