@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-import orjson
 from aiohttp import web
 from pydantic import ValidationError
 
@@ -16,7 +15,7 @@ from phoenix.apiserver.registry import Registry
 from phoenix.apiserver.responses import json_response, object_response
 from phoenix.apiserver.target import Target
 from phoenix.samples.database import AnySample
-from phoenix.samples.model import SAMPLES, SampleBatch, SampleKind
+from phoenix.samples.model import SampleBatch, SampleKind
 
 _CAUSES_SHOWN = 20
 
@@ -28,10 +27,10 @@ class SampleStorage(Protocol):
         """Keep samples; returns how many were new. One reported twice counts once."""
         ...
 
-    async def list(
+    async def list_json(
         self, namespace: str, experiment: str, run: int, kind: SampleKind | None = None, since: int = 0
-    ) -> Sequence[AnySample]:
-        """Samples of a run with window_start >= since, ordered by window_start."""
+    ) -> bytes:
+        """Samples of a run with window_start >= since, ordered by window_start, as a JSON SampleBatch."""
         ...
 
     async def delete_experiment(self, namespace: str, experiment: str) -> int:
@@ -67,9 +66,7 @@ class SampleEndpoint:
         if run is None:
             raise BadRequest("say which run: ?run=1")
         wanted = SampleKind(kind) if kind else None
-        samples = await self._storage.list(target.namespace, target.name, run, wanted, since or 0)
-        dumped = SAMPLES.dump_python(list(samples), mode="json", by_alias=True, exclude_none=True)
-        return json_response(orjson.dumps({"samples": dumped}))
+        return json_response(await self._storage.list_json(target.namespace, target.name, run, wanted, since or 0))
 
 
 def _integer(query: dict[str, str], name: str) -> int | None:
