@@ -6,6 +6,7 @@ on a real API server. Each write is a place to be cancelled at, before and after
 
 from __future__ import annotations
 
+import abc
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -53,22 +54,22 @@ class CancellingClient:
         return write
 
 
-class ReconcilerContract:
+class ReconcilerContract(abc.ABC):
     """Tests; subclasses give the three hooks."""
 
     key: ObjectKey
 
+    @abc.abstractmethod
     def make(self, client: Client) -> Reconciler:
         """A new reconciler that reads and writes with this client."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     async def given(self, client: Client) -> None:
         """Make the object `key` and what it needs."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     async def check(self, client: Client) -> None:
         """Assert what a settled world looks like."""
-        raise NotImplementedError
 
     @pytest.fixture
     async def client(self, tmp_path: Path) -> AsyncIterator[HttpClient]:
