@@ -18,11 +18,11 @@ from typing import Any
 import aiohttp
 import pytest
 import xxhash
-from aiohttp import web
 
 from phoenix.loadgen.__main__ import main
-from phoenix.samples.model import InputSample, SampleBatch
+from phoenix.samples.model import InputSample
 from tests.harness.otlp_sink import OtlpSink
+from tests.harness.samples_route import SamplesRoute, free_port, samples_route
 from tests.unit.loadmodel.naive import points
 
 pytestmark = pytest.mark.process
@@ -31,42 +31,10 @@ INTERVAL_NS = 100 * MS
 SMALL = {"size": "S", "services": 2, "instances": 1, "routes": 3, "users": 20, "rawPaths": 5}
 
 
-class SamplesRoute:
-    """Stands in for the API server's samples route."""
-
-    def __init__(self) -> None:
-        self.samples: list[InputSample] = []
-
-    async def take(self, request: web.Request) -> web.Response:
-        assert request.headers["Authorization"] == "Bearer secret"
-        for sample in SampleBatch.from_wire(await request.json()).samples:
-            assert isinstance(sample, InputSample)
-            self.samples.append(sample)
-        return web.Response(status=202)
-
-    def of(self, variant: str) -> list[InputSample]:
-        return sorted((s for s in self.samples if s.variant == variant), key=lambda s: s.window_start)
-
-
 @pytest.fixture
-async def route(tmp_path: Path) -> AsyncIterator[SamplesRoute]:
-    route = SamplesRoute()
-    app = web.Application()
-    app.router.add_post("/apis/phoenix.io/v1alpha1/namespaces/default/experiments/x/samples", route.take)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    (tmp_path / "token").write_text("secret")
-    endpoint = {"server": f"http://127.0.0.1:{runner.addresses[0][1]}", "tokenFile": str(tmp_path / "token")}
-    (tmp_path / "endpoint.json").write_text(json.dumps(endpoint))
-    yield route
-    await runner.cleanup()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+async def route(tmp_path: Path) -> AsyncIterator[SamplesRoute[InputSample]]:
+    async with samples_route(tmp_path, InputSample) as route:
+        yield route
 
 
 def write_config(folder: Path, *sinks: OtlpSink, **fields: Any) -> Path:
@@ -117,7 +85,7 @@ def window_soon(ahead_s: float) -> int:
     return -(-(time.time_ns() + int(ahead_s * 1e9)) // window_ns) * window_ns
 
 
-async def test_equal_bytes_turns_windows_and_end(tmp_path: Path, route: SamplesRoute) -> None:
+async def test_equal_bytes_turns_windows_and_end(tmp_path: Path, route: SamplesRoute[InputSample]) -> None:
     async with OtlpSink() as one, OtlpSink() as two:
         start = window_soon(2.5)
         end = start + 10 * INTERVAL_NS
@@ -165,7 +133,7 @@ async def until_ready(client: aiohttp.ClientSession, health: str) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_a_stalled_sink_does_not_touch_the_other(tmp_path: Path, route: SamplesRoute) -> None:
+async def test_a_stalled_sink_does_not_touch_the_other(tmp_path: Path, route: SamplesRoute[InputSample]) -> None:
     async with OtlpSink() as sound, OtlpSink() as stalled:
         stalled.flow.clear()
         config = write_config(tmp_path, sound, stalled, maxDurationSeconds=1)
@@ -184,7 +152,7 @@ async def test_a_stalled_sink_does_not_touch_the_other(tmp_path: Path, route: Sa
     assert b"payload missed target=candidate" in log
 
 
-async def test_sigterm_reports_the_last_window(tmp_path: Path, route: SamplesRoute) -> None:
+async def test_sigterm_reports_the_last_window(tmp_path: Path, route: SamplesRoute[InputSample]) -> None:
     async with OtlpSink() as one, OtlpSink() as two, loadgen(write_config(tmp_path, one, two)) as process:
         await until(lambda: len(one.payloads) >= 3)
         process.send_signal(signal.SIGTERM)
@@ -196,7 +164,9 @@ async def test_sigterm_reports_the_last_window(tmp_path: Path, route: SamplesRou
     assert sum(s.bytes for s in route.of("candidate")) == sum(map(len, two.payloads))
 
 
-async def test_ticks_that_were_due_before_it_started_are_missed(tmp_path: Path, route: SamplesRoute) -> None:
+async def test_ticks_that_were_due_before_it_started_are_missed(
+    tmp_path: Path, route: SamplesRoute[InputSample]
+) -> None:
     async with OtlpSink() as one:
         start = window_soon(0) - 10 * INTERVAL_NS
         config = write_config(tmp_path, one, startAtUnixNano=start, maxDurationSeconds=4)
@@ -211,7 +181,9 @@ async def test_ticks_that_were_due_before_it_started_are_missed(tmp_path: Path, 
     assert 0 < len(one.payloads) <= 32, "missed ticks are not caught up on"
 
 
-async def test_a_suspended_generator_misses_ticks_and_sends_none_late(tmp_path: Path, route: SamplesRoute) -> None:
+async def test_a_suspended_generator_misses_ticks_and_sends_none_late(
+    tmp_path: Path, route: SamplesRoute[InputSample]
+) -> None:
     async with OtlpSink() as one, loadgen(write_config(tmp_path, one, maxDurationSeconds=1.5)) as process:
         await until(lambda: len(one.payloads) >= 3)
         process.send_signal(signal.SIGSTOP)

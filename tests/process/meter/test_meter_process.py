@@ -17,11 +17,11 @@ from typing import Any
 
 import aiohttp
 import pytest
-from aiohttp import web
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest as Request
 
 from phoenix.meter.__main__ import main
-from phoenix.samples.model import OutputSample, SampleBatch
+from phoenix.samples.model import OutputSample
+from tests.harness.samples_route import SamplesRoute, free_port, samples_route
 from tests.unit.otlp.payloads import key_values
 
 pytestmark = pytest.mark.process
@@ -29,42 +29,10 @@ S = 1_000_000_000
 PROTOBUF = {"Content-Type": "application/x-protobuf"}
 
 
-class SamplesRoute:
-    """Stands in for the API server's samples route."""
-
-    def __init__(self) -> None:
-        self.samples: list[OutputSample] = []
-
-    async def take(self, request: web.Request) -> web.Response:
-        assert request.headers["Authorization"] == "Bearer secret"
-        for sample in SampleBatch.from_wire(await request.json()).samples:
-            assert isinstance(sample, OutputSample)
-            self.samples.append(sample)
-        return web.Response(status=202)
-
-    def of(self, variant: str) -> list[OutputSample]:
-        return sorted((s for s in self.samples if s.variant == variant), key=lambda s: s.window_start)
-
-
 @pytest.fixture
-async def route(tmp_path: Path) -> AsyncIterator[SamplesRoute]:
-    route = SamplesRoute()
-    app = web.Application()
-    app.router.add_post("/apis/phoenix.io/v1alpha1/namespaces/default/experiments/x/samples", route.take)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    (tmp_path / "token").write_text("secret")
-    endpoint = {"server": f"http://127.0.0.1:{runner.addresses[0][1]}", "tokenFile": str(tmp_path / "token")}
-    (tmp_path / "endpoint.json").write_text(json.dumps(endpoint))
-    yield route
-    await runner.cleanup()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+async def route(tmp_path: Path) -> AsyncIterator[SamplesRoute[OutputSample]]:
+    async with samples_route(tmp_path, OutputSample) as route:
+        yield route
 
 
 def write_config(folder: Path, **fields: Any) -> Path:
@@ -147,7 +115,7 @@ async def post(session: aiohttp.ClientSession, url: str, body: bytes, **headers:
         return answer.status, await answer.read()
 
 
-async def test_two_variants_by_window_until_term(tmp_path: Path, route: SamplesRoute) -> None:
+async def test_two_variants_by_window_until_term(tmp_path: Path, route: SamplesRoute[OutputSample]) -> None:
     config = write_config(tmp_path)
     async with metering(config) as (process, otlp, _), aiohttp.ClientSession() as session:
         first = boundary(0)
@@ -186,7 +154,7 @@ async def test_two_variants_by_window_until_term(tmp_path: Path, route: SamplesR
     assert len({sample.instance for sample in route.samples}) == 1
 
 
-async def test_refusals_flush_late_points_and_metrics(tmp_path: Path, route: SamplesRoute) -> None:
+async def test_refusals_flush_late_points_and_metrics(tmp_path: Path, route: SamplesRoute[OutputSample]) -> None:
     config = write_config(tmp_path, graceSeconds=30)
     async with metering(config) as (_, otlp, health), aiohttp.ClientSession() as session:
         status, body = await post(session, f"{otlp}/baseline", b"\x0a\x05abc")
