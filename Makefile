@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-mvp check fmt lint types imports schemas verify-schemas docs bench bench-deps clean lock
+.PHONY: help install demo test test-mvp check fmt lint types imports schemas verify-schemas compatibility docs bench bench-deps clean lock
 
 help: ## list every verb
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1|/' | awk -F'|' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -56,6 +56,11 @@ schemas: $(STAMP) ## generate CRDs, JSON Schemas and the reference from the mode
 verify-schemas: $(STAMP) ## fail when schemas/ or docs/reference/ is stale
 	@$(BIN)/python -m phoenix.api.generate schemas --check
 	@$(BIN)/python -m phoenix.api.reference docs/reference --check
+
+COMPATIBILITY := tests/integration/apiserver/wire $(wildcard tests/e2e/test_kubectl.py tests/e2e/test_libraries*.py tests/e2e/libraries)
+compatibility: $(STAMP) ## run kubectl, client libraries and their recorded requests; write docs/compatibility.md
+	@rows=$$(mktemp) && { PHOENIX_COMPATIBILITY=$$rows $(BIN)/python -m pytest -n 2 --dist worksteal $(COMPATIBILITY); \
+	  $(BIN)/python -m tests.harness.compatibility $$rows; code=$$?; rm -f $$rows; exit $$code; }
 
 bench: $(STAMP) ## measured comparisons, each a ratio in one run
 	@$(BIN)/python -m benchmarks
