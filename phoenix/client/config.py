@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import ssl
+import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
 import orjson
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
+from phoenix.client.credentials import Credentials, credentials_of, decode_pem, read_token
 from phoenix.client.errors import ConfigError
+from phoenix.client.kubeconfig import Entry, load
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +27,10 @@ class ClientConfig:
         ca_data: PEM text used instead of ca_file.
         source: endpoint.json this came from, read again when the server no longer answers; None: fixed.
         namespace: the kubeconfig context's namespace; empty: none is set.
+        skip_verify: the server's certificate is not checked.
+        tls_server_name: the name its certificate must have; empty: that of the address.
+        cert_file, key_file: PEM of a client certificate and its key; or as text, cert_data and key_data.
+        impersonate, impersonate_groups: act as this user; the server decides whether the asking one may.
     """
 
     server: str
@@ -37,6 +40,13 @@ class ClientConfig:
     source: Path | None = None
     namespace: str = ""
     skip_verify: bool = False
+    tls_server_name: str = ""
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    cert_data: str = field(default="", repr=False)
+    key_data: str = field(default="", repr=False)
+    impersonate: str = ""
+    impersonate_groups: tuple[str, ...] = ()
 
     @classmethod
     def from_endpoint_file(cls, path: Path | str) -> Self:
@@ -61,40 +71,68 @@ class ClientConfig:
         return cls(
             server=str(server).rstrip("/"),
             ca_file=path.parent / ca_file,
-            token=_read_token(path.parent / token_file),
+            token=read_token(path.parent / token_file),
             source=path,
         )
 
     @classmethod
-    def from_kubeconfig(cls, path: Path | str, context: str | None = None) -> Self:
-        """Read a kubeconfig as kubectl does: current-context, its cluster, its user's token.
+    def from_kubeconfig(
+        cls,
+        path: Path | str | Sequence[Path],
+        context: str | None = None,
+        *,
+        cluster: str | None = None,
+        user: str | None = None,
+    ) -> Self:
+        """Read a kubeconfig, or several merged, as kubectl does: context, its cluster, its user's credentials.
+
+        Args:
+            path: a file, or files of which the first that names a thing counts.
+            context: instead of the current one.
+            cluster, user: instead of the context's.
 
         Raises:
-            ConfigError: the file is missing or wrong, or the user has credentials other than a token.
+            ConfigError: a file is missing or wrong, a name is not there, or the credentials cannot be used.
         """
-        path = Path(path)
-        config = _load_kubeconfig(path)
-        name = context or str(config.get("current-context") or "")
-        if not name:
-            msg = f"{path} has no current-context: name one with --context ({_names(config, 'contexts')})"
+        files = [Path(path)] if isinstance(path, str | Path) else list(path)
+        config = load(files)
+        name = context or config.current
+        if not name and not cluster:
+            msg = f"{config.named} has no current-context: name one with --context ({config.listed('contexts')})"
             raise ConfigError(msg)
-        chosen = _named(config, "contexts", "context", name, path)
-        cluster = _named(config, "clusters", "cluster", str(chosen.get("cluster", "")), path)
-        user = _named(config, "users", "user", str(chosen["user"]), path) if chosen.get("user") else {}
-        server = cluster.get("server")
+        chosen = config.entry("contexts", name).value if name else {}
+        at = config.entry("clusters", cluster or str(chosen.get("cluster", "")))
+        user = user or str(chosen.get("user") or "")
+        return cls._of(at, config.entry("users", user) if user else None, chosen)
+
+    @classmethod
+    def _of(cls, cluster: Entry, user: Entry | None, context: Mapping[str, Any]) -> Self:
+        server = cluster.value.get("server")
         if not server:
-            msg = f"{path}: cluster {chosen.get('cluster')!r} has no server"
+            msg = f"{cluster.file}: cluster {context.get('cluster')!r} has no server"
             raise ConfigError(msg)
-        ca_data = cluster.get("certificate-authority-data")
-        ca_file = cluster.get("certificate-authority")
+        if cluster.value.get("proxy-url"):
+            msg = f"{cluster.file}: Phoenix goes through no proxy: take proxy-url out of the cluster"
+            raise ConfigError(msg)
+        ca_data = cluster.value.get("certificate-authority-data")
         return cls(
             server=str(server).rstrip("/"),
-            ca_file=path.parent / ca_file if ca_file and not ca_data else None,
-            ca_data=_decode_pem(str(ca_data), path) if ca_data else "",
-            token=_user_token(user, path),
-            namespace=str(chosen.get("namespace") or ""),
-            skip_verify=bool(cluster.get("insecure-skip-tls-verify", False)),
+            ca_file=None if ca_data else cluster.path_of("certificate-authority"),
+            ca_data=decode_pem(str(ca_data), "certificate-authority-data", cluster.file) if ca_data else "",
+            namespace=str(context.get("namespace") or ""),
+            skip_verify=bool(cluster.value.get("insecure-skip-tls-verify", False)),
+            tls_server_name=str(cluster.value.get("tls-server-name") or ""),
+            **({} if user is None else _fields(credentials_of(user))),
         )
+
+    @property
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """What says who is asking, with every request."""
+        said = [("Authorization", f"Bearer {self.token}")] if self.token else []
+        if self.impersonate:
+            said.append(("Impersonate-User", self.impersonate))
+        said += [("Impersonate-Group", group) for group in self.impersonate_groups]
+        return tuple(said)
 
     def ssl_context(self) -> ssl.SSLContext | None:
         """TLS as configured, None for a plain http address. Raises ConfigError where the CA cannot be used."""
@@ -110,7 +148,22 @@ class ClientConfig:
         if self.skip_verify:
             tls.check_hostname = False
             tls.verify_mode = ssl.CERT_NONE
+        self._load_certificate(tls)
         return tls
+
+    def _load_certificate(self, tls: ssl.SSLContext) -> None:
+        try:
+            if self.cert_file is not None:
+                tls.load_cert_chain(self.cert_file, self.key_file)
+            elif self.cert_data:
+                # NB: OpenSSL takes files only. This one is private, and gone when this returns.
+                with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
+                    file.write(self.cert_data.rstrip() + "\n" + self.key_data)
+                    file.flush()
+                    tls.load_cert_chain(file.name)
+        except (OSError, ssl.SSLError) as error:
+            msg = f"the client certificate {self.cert_file or 'in the kubeconfig'} cannot be used: {error}"
+            raise ConfigError(msg) from error
 
     def reload(self) -> ClientConfig:
         """The config as its source says now; itself where it has none or the source cannot be read just now."""
@@ -123,62 +176,5 @@ class ClientConfig:
             return self
 
 
-def _read_token(path: Path) -> str:
-    try:
-        return path.read_text().strip()
-    except OSError as error:
-        msg = f"the token file {path} cannot be read: {error.strerror}"
-        raise ConfigError(msg) from error
-
-
-def _load_kubeconfig(path: Path) -> Mapping[str, Any]:
-    try:
-        config = YAML(typ="safe", pure=True).load(path.read_text())
-    except FileNotFoundError as error:
-        msg = f"kubeconfig {path} does not exist: start Phoenix with `phoenixctl up`, or give --kubeconfig"
-        raise ConfigError(msg) from error
-    except OSError as error:
-        msg = f"kubeconfig {path} cannot be read: {error.strerror}"
-        raise ConfigError(msg) from error
-    except (YAMLError, UnicodeDecodeError) as error:
-        msg = f"kubeconfig {path} is not YAML: {error}"
-        raise ConfigError(msg) from error
-    if not isinstance(config, Mapping):
-        msg = f"kubeconfig {path} holds no mapping"
-        raise ConfigError(msg)
-    return config
-
-
-def _names(config: Mapping[str, Any], section: str) -> str:
-    entries = config.get(section)
-    names = [str(entry.get("name")) for entry in entries or () if isinstance(entry, Mapping)]
-    return f"{section} there: {', '.join(names)}" if names else f"it has no {section}"
-
-
-def _named(config: Mapping[str, Any], section: str, part: str, name: str, path: Path) -> Mapping[str, Any]:
-    entries = config.get(section)
-    for entry in entries if isinstance(entries, Sequence) else ():
-        if isinstance(entry, Mapping) and entry.get("name") == name and isinstance(entry.get(part), Mapping):
-            found: Mapping[str, Any] = entry[part]
-            return found
-    msg = f"kubeconfig {path} has no {part} {name!r}: {_names(config, section)}"
-    raise ConfigError(msg)
-
-
-def _user_token(user: Mapping[str, Any], path: Path) -> str:
-    if token := user.get("token"):
-        return str(token)
-    if token_file := user.get("tokenFile"):
-        return _read_token(path.parent / str(token_file))
-    if user:
-        msg = f"kubeconfig {path}: the user has no token; Phoenix reads token and tokenFile only"
-        raise ConfigError(msg)
-    return ""
-
-
-def _decode_pem(data: str, path: Path) -> str:
-    try:
-        return base64.b64decode(data, validate=True).decode("ascii")
-    except (binascii.Error, UnicodeDecodeError) as error:
-        msg = f"kubeconfig {path}: certificate-authority-data is not base64 of PEM text"
-        raise ConfigError(msg) from error
+def _fields(found: Credentials) -> dict[str, Any]:
+    return {field.name: getattr(found, field.name) for field in fields(found)}

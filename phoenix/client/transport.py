@@ -61,9 +61,7 @@ class Transport:
             raise RuntimeError(msg)
         if self._session is None:
             tls = self.config.ssl_context()
-            headers = {"User-Agent": self._user_agent}
-            if self.config.token:
-                headers["Authorization"] = f"Bearer {self.config.token}"
+            headers = [("User-Agent", self._user_agent), *self.config.headers]
             self._session = aiohttp.ClientSession(
                 # NB: no limit on connections: each informer holds one for ever, and a limit would starve the rest.
                 connector=aiohttp.TCPConnector(limit=0, ssl=tls if tls is not None else True),
@@ -93,7 +91,12 @@ class Transport:
             session = self._open()
             try:
                 async with session.request(
-                    method, self.config.server + path, data=body, params=params, headers=headers
+                    method,
+                    self.config.server + path,
+                    data=body,
+                    params=params,
+                    headers=headers,
+                    server_hostname=self.config.tls_server_name or None,
                 ) as answer:
                     self._look_at(answer)
                     return Response(answer.status, answer.headers, await answer.read())
@@ -124,6 +127,7 @@ class Transport:
                 self.config.server + path,
                 params=params,
                 headers=headers,
+                server_hostname=self.config.tls_server_name or None,
                 timeout=aiohttp.ClientTimeout(total=timeout_s, connect=_CONNECT_TIMEOUT_S),
             ) as answer:
                 self._look_at(answer)

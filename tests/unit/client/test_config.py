@@ -57,7 +57,7 @@ def test_kubeconfig_current_context(tmp_path):
     ("context", "text", "says"),
     [
         ("two", KUBECONFIG % "!", "base64"),
-        ("two", KUBECONFIG % base64.b64encode(b"pem").decode(), "no token"),
+        ("two", KUBECONFIG % base64.b64encode(b"pem").decode(), "needs both"),
         ("lost", KUBECONFIG % "", "no cluster 'nowhere': clusters there: c1, c2"),
         ("three", KUBECONFIG % "", "no context 'three': contexts there: one, two, lost"),
         (None, "apiVersion: v1\nkind: Config\n", "no current-context"),
