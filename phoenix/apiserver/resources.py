@@ -9,8 +9,9 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from phoenix.apimachinery.errors import ApiError, BadRequest, MethodNotAllowed, UnsupportedMediaType
-from phoenix.apiserver.codec import check_depth, decode_json, decode_object
+from phoenix.apimachinery.errors import ApiError, BadRequest, MethodNotAllowed
+from phoenix.apiserver.bodies import read_object, read_options, unsupported
+from phoenix.apiserver.codec import check_depth, decode_json
 from phoenix.apiserver.events import Form, shaped
 from phoenix.apiserver.lists import Lister
 from phoenix.apiserver.logs import LogEndpoint
@@ -27,7 +28,6 @@ from phoenix.apiserver.table import IncludeObject, render_table
 from phoenix.apiserver.target import Target
 from phoenix.apiserver.watches import Watches
 
-_JSON = "application/json"
 _MERGE = "application/merge-patch+json"
 _JSON_PATCH = "application/json-patch+json"
 _STRATEGIC = "application/strategic-merge-patch+json"
@@ -95,18 +95,15 @@ class Resources:
 
     async def _create(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
         options = write_options(request.rel_url.raw_query_string)
-        _check_content_type(request)
-        wire = decode_object(await request.read())
+        wire = await read_object(request)
         return _answer(await self._registry.create(target, wire, options), status=201)
 
     async def _update(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
         options = write_options(request.rel_url.raw_query_string)
-        _check_content_type(request)
-        body = await request.read()
-        decode_object(body)
+        body = orjson.dumps(await read_object(request))
 
         def replace_by(_live: dict[str, Any]) -> Any:
-            return orjson.loads(body)
+            return orjson.loads(body)  # anew for each lost race: what is stored is changed in place
 
         return _answer(await self._registry.update(target, replace_by, options, patch=False))
 
@@ -116,7 +113,7 @@ class Resources:
         return _answer(await self._registry.update(target, change, options, patch=True))
 
     async def _delete(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
-        options = delete_options(read_query(request.rel_url.raw_query_string), await _delete_body(request))
+        options = delete_options(read_query(request.rel_url.raw_query_string), await read_options(request))
         written = await self._registry.delete(target, options)
         if not written.removed:
             return json_response(written.body)
@@ -127,7 +124,7 @@ class Resources:
             raise MethodNotAllowed(f"DELETE of a collection needs a namespace: {target.kind.info.path('NAMESPACE')}")
         query = read_query(request.rel_url.raw_query_string)
         which = list_options(query)
-        options = delete_options(query, await _delete_body(request))
+        options = delete_options(query, await read_options(request))
         selection = parse_selection(target.kind, which.label_selector, which.field_selector)
         items: list[dict[str, Any]] = []
         for record in self._lister.select(target, selection):
@@ -163,19 +160,6 @@ def _include(query: dict[str, str]) -> IncludeObject:
         raise BadRequest(f"includeObject {text!r} is not None, Metadata or Object") from None
 
 
-def _check_content_type(request: web.BaseRequest) -> None:
-    """JSON, or nothing said: typed clients send no Content-Type."""
-    if "Content-Type" in request.headers and request.content_type != _JSON:
-        raise _unsupported(request.content_type, [_JSON])
-
-
-def _unsupported(given: str, accepted: list[str]) -> UnsupportedMediaType:
-    msg = f"the body of the request was in an unknown format ({given}) - accepted media types include: " + ", ".join(
-        accepted
-    )
-    return UnsupportedMediaType(msg)
-
-
 def _change(content_type: str, patch: Any, target: Target) -> Change:
     """What a patch does to the live object. Raises BadRequest, UnsupportedMediaType."""
     if content_type == _JSON_PATCH:
@@ -185,12 +169,7 @@ def _change(content_type: str, patch: Any, target: Target) -> Change:
         merges[_STRATEGIC] = strategic_merge
     merge = merges.get(content_type)
     if merge is None:
-        raise _unsupported(content_type, [_JSON_PATCH, *merges])
+        raise unsupported(content_type, [_JSON_PATCH, *merges])
     if not isinstance(patch, dict):
         raise BadRequest("a merge patch is a JSON object")
     return lambda live: merge(live, patch)
-
-
-async def _delete_body(request: web.BaseRequest) -> dict[str, Any] | None:
-    body = await request.read()
-    return decode_object(body) if body else None
