@@ -55,7 +55,7 @@ def _index() -> str:
         "",
         _MARK,
         "",
-        f"All kinds of `{API_VERSION}`, and the two core ones Phoenix serves. `kubectl apply -f crds/` installs them",
+        f"All kinds of `{API_VERSION}`, and the Kubernetes ones Phoenix serves. `kubectl apply -f crds/` installs them",
         "on a Kubernetes API server; point an editor's YAML support at `json/` for completion and checks.",
         "",
         "| kind | short | scope | what it is | CRD | JSON Schema |",
@@ -69,7 +69,7 @@ def _index() -> str:
             " ".join(f"`{short}`" for short in info.short_names) or "–",
             "namespace" if info.namespaced else "cluster",
             info.description,
-            f"[{name}](crds/{name})" if info.group == GROUP else "core kind",
+            f"[{name}](crds/{name})" if info.group == GROUP else "Kubernetes' own",
             f"[{info.singular}.json](json/{info.singular}.json)",
         ]
         lines.append(f"| {' | '.join(cells)} |")

@@ -23,6 +23,9 @@ _INVALID = "FieldValueInvalid"
 NAMED_IN_LABELS = frozenset({"Namespace", "Experiment", "PipelineDeployment", "Host"})
 """Kinds whose names their children carry as label values, which are shorter than names may be."""
 
+NAMED_FREELY = frozenset({"User", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"})
+"""Kinds whose names may be anything that fits in a URL path, such as `system:host` and `ann@example.com`."""
+
 
 def metadata_causes(info: KindInfo, metadata: Any) -> list[Cause]:
     """What is wrong with an object's metadata; wrong JSON types are left to the model to report."""
@@ -49,7 +52,10 @@ def _required(field: str, message: str) -> Cause:
 def _name_causes(info: KindInfo, metadata: JsonObject) -> Iterator[Cause]:
     name, prefix = metadata.get("name"), metadata.get("generateName")
     label_only = info.kind in NAMED_IN_LABELS
-    if isinstance(name, str) and name:
+    if info.kind in NAMED_FREELY and isinstance(name, str) and name:
+        if problem := path_problem(name):
+            yield Cause(_INVALID, f"Invalid value: {shown(name)}: {problem}", "metadata.name")
+    elif isinstance(name, str) and name:
         if problem := name_problem(name, label_only=label_only):
             yield Cause(_INVALID, f"Invalid value: {shown(name)}: {problem}", "metadata.name")
     elif isinstance(prefix, str) and prefix:
@@ -76,6 +82,17 @@ def name_problem(name: str, *, label_only: bool = False) -> str:
         return ""
     allowed = "lower-case letters, digits and -" if label_only else "lower-case letters, digits, - and ."
     return f"must be {allowed}, beginning and ending with a letter or digit, such as http-lean"
+
+
+def path_problem(name: str) -> str:
+    """Why a text cannot be one segment of a URL path; empty when it can."""
+    if len(name) > MAX_NAME_CHARS:
+        return f"must be no more than {MAX_NAME_CHARS} characters, and has {len(name)}"
+    if name in (".", ".."):
+        return f"may not be {name!r}"
+    if not name.isprintable() or any(char in name for char in "/% "):
+        return "must be printable, without /, % and blanks"
+    return ""
 
 
 def key_problem(key: str) -> str:

@@ -11,11 +11,13 @@ from phoenix.api.loadprofile import LoadProfile
 from phoenix.api.meter import Meter
 from phoenix.api.pipeline import PipelineDeployment, PipelineRevision, PipelineTemplate
 from phoenix.api.pricebook import PriceBook
+from phoenix.api.rbac import ClusterRole, ClusterRoleBinding, Role, RoleBinding
+from phoenix.api.user import User
 from phoenix.apimachinery.meta import Resource
 
 KINDS: tuple[type[Resource], ...] = (
     Experiment, PipelineDeployment, PipelineRevision, PipelineTemplate, LoadProfile, PriceBook,
-    Collector, LoadGenerator, Meter, Host, Event, Namespace,
+    Collector, LoadGenerator, Meter, Host, User, Role, RoleBinding, ClusterRole, ClusterRoleBinding, Event, Namespace,
 )  # fmt: skip
 """All kinds, in the order discovery lists them."""
 

@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from phoenix.api.scheme import KINDS
-from phoenix.apimachinery.meta import GROUP, VERSION, KindInfo
+from phoenix.apimachinery.meta import KindInfo
 from phoenix.apiserver.codec import encode_json
 from phoenix.apiserver.negotiate import aggregated_version
 from phoenix.apiserver.responses import json_response
@@ -17,7 +17,7 @@ from phoenix.apiserver.target import no_route
 
 _VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
 _STATUS_VERBS = ["get", "patch", "update"]
-_GROUP_VERSION = f"{GROUP}/{VERSION}"
+_GROUPS = {kind.info.group: kind.info.version for kind in KINDS if kind.info.group}
 
 Wire = dict[str, Any]
 
@@ -49,17 +49,18 @@ def _legacy(path: str) -> Wire:
         case "api/v1":
             return _resource_list("v1", "")
         case "apis":
-            return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group()]}
-    if path == f"apis/{GROUP}":
-        return {"kind": "APIGroup", "apiVersion": "v1", **_group()}
-    if path == f"apis/{_GROUP_VERSION}":
-        return _resource_list(_GROUP_VERSION, GROUP)
+            return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group(*item) for item in _GROUPS.items()]}
+    for group, served in _GROUPS.items():
+        if path == f"apis/{group}":
+            return {"kind": "APIGroup", "apiVersion": "v1", **_group(group, served)}
+        if path == f"apis/{group}/{served}":
+            return _resource_list(f"{group}/{served}", group)
     raise no_route()
 
 
-def _group() -> Wire:
-    version = {"groupVersion": _GROUP_VERSION, "version": VERSION}
-    return {"name": GROUP, "versions": [version], "preferredVersion": version}
+def _group(group: str, served: str) -> Wire:
+    version = {"groupVersion": f"{group}/{served}", "version": served}
+    return {"name": group, "versions": [version], "preferredVersion": version}
 
 
 def _resource_list(group_version: str, group: str) -> Wire:
@@ -91,18 +92,21 @@ def _resource_list(group_version: str, group: str) -> Wire:
 
 
 def _aggregated(path: str, version: str) -> Wire:
-    group, served = ("", "v1") if path == "api" else (GROUP, VERSION)
-    resources = [_aggregated_resource(info) for info in _infos(group)]
-    metadata = {"name": group, "creationTimestamp": None} if group else {"creationTimestamp": None}
-    item = {
-        "metadata": metadata,
-        "versions": [{"version": served, "resources": resources, "freshness": "Current"}],
-    }
+    groups = {"": "v1"} if path == "api" else _GROUPS
     return {
         "kind": "APIGroupDiscoveryList",
         "apiVersion": f"apidiscovery.k8s.io/{version}",
         "metadata": {},
-        "items": [item],
+        "items": [_aggregated_group(group, served) for group, served in groups.items()],
+    }
+
+
+def _aggregated_group(group: str, served: str) -> Wire:
+    resources = [_aggregated_resource(info) for info in _infos(group)]
+    metadata = {"name": group, "creationTimestamp": None} if group else {"creationTimestamp": None}
+    return {
+        "metadata": metadata,
+        "versions": [{"version": served, "resources": resources, "freshness": "Current"}],
     }
 
 

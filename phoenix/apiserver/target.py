@@ -13,9 +13,11 @@ from phoenix.api.collector import Collector
 from phoenix.api.experiment import Experiment
 from phoenix.api.loadgenerator import LoadGenerator
 from phoenix.api.meter import Meter
-from phoenix.api.scheme import BY_PLURAL
+from phoenix.api.scheme import BY_PLURAL, KINDS
 from phoenix.apimachinery.errors import NotFound
-from phoenix.apimachinery.meta import GROUP, VERSION, Resource
+from phoenix.apimachinery.meta import Resource
+
+_VERSIONS = {kind.info.group: kind.info.version for kind in KINDS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,8 @@ def parse_target(parts: list[str]) -> Target:
     """
     if parts[:2] == ["api", "v1"]:
         target = _resource("", parts[2:])
-    elif parts[:3] == ["apis", GROUP, VERSION]:
-        target = _resource(GROUP, parts[3:])
+    elif parts[0] == "apis" and _VERSIONS.get(parts[1]) == parts[2]:
+        target = _resource(parts[1], parts[3:])
     else:
         target = None
     if target is None:

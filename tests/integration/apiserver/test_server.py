@@ -95,7 +95,7 @@ async def test_health_version_and_metrics(http: Http) -> None:
 async def test_discovery_lists_every_kind_with_its_status(http: Http, slash: str) -> None:
     assert (await http("GET", f"/api{slash}")).body["versions"] == ["v1"]
     groups = (await http("GET", f"/apis{slash}")).body["groups"]
-    assert [group["name"] for group in groups] == ["phoenix.io"]
+    assert [group["name"] for group in groups] == ["phoenix.io", "rbac.authorization.k8s.io"]
     assert (await http("GET", f"/apis/phoenix.io{slash}")).body["preferredVersion"]["version"] == "v1alpha1"
     resources = {entry["name"]: entry for entry in (await http("GET", f"{GROUP_PATH}{slash}")).body["resources"]}
     assert resources["experiments"]["shortNames"] == ["exp"]

@@ -107,6 +107,8 @@ def test_schema_defaults_say_what_the_model_says(kind: type[Resource]) -> None:
     wire: dict[str, Any] = {"metadata": {"name": "x"}}
     if "spec" in kind.model_fields:
         wire["spec"] = wires.get(kind.info.kind, {})
+    if "role_ref" in kind.model_fields:
+        wire["roleRef"] = {"kind": "ClusterRole", "name": "view"}
     filled, _ = complete(kind, wire)
     assert validate(kind, filled) == []
     assert kind.from_wire(filled) == kind.from_wire(wire)
