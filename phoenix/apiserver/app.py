@@ -100,7 +100,7 @@ class ApiApp:
                 target = parse_target(parts)
                 response = await self._resources.handler(request.method, target)(request, target)
             else:
-                response = self._other(request, parts)
+                response = await self._other(request, parts)
         except ApiError as error:
             response = error_response(error)
         except web.HTTPException as error:
@@ -113,7 +113,7 @@ class ApiApp:
         self._note(request, target, response, time.perf_counter() - began)
         return response
 
-    def _other(self, request: web.BaseRequest, parts: list[str]) -> web.StreamResponse:
+    async def _other(self, request: web.BaseRequest, parts: list[str]) -> web.StreamResponse:
         if request.method != "GET":
             if parts[0] in (*_OPEN_PATHS, "api", "apis", "metrics", "openapi"):
                 raise MethodNotAllowed(f"{request.method} is not allowed here; allowed: GET")
@@ -130,7 +130,7 @@ class ApiApp:
             case ["api", *_] | ["apis", *_]:
                 return discovery_response(request, parts)
             case ["openapi", *_]:
-                return openapi_response(request, parts)
+                return await openapi_response(request, parts)
         raise no_route()
 
     def _note(

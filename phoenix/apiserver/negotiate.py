@@ -55,3 +55,8 @@ def aggregated_version(accept: str) -> str:
         if media.lower() in _ANY_JSON and "as" not in parameters:
             return ""
     return ""
+
+
+def etag_known(if_none_match: str, etag: str) -> bool:
+    """Whether an If-None-Match header names this (strong) entity tag."""
+    return any(tag.strip().removeprefix("W/") in (etag, "*") for tag in if_none_match.split(","))

@@ -1,4 +1,4 @@
-"""OpenAPI v3: what `kubectl apply`, `create` and `explain` read before they send anything.
+"""OpenAPI: what `kubectl apply`, `create` and `explain` read before they send anything.
 
 NB: kubectl takes any one PATCH path of a kind, in random order, and refuses to send when that one has no
 `fieldValidation` parameter. So every PATCH path carries it, `/status` included; a test holds that down.
@@ -6,10 +6,13 @@ NB: kubectl takes any one PATCH path of a kind, in random order, and refuses to 
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import time
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
+from wsgiref.handlers import format_date_time
 
 from aiohttp import web
 
@@ -18,6 +21,8 @@ from phoenix.api.scheme import KINDS
 from phoenix.apimachinery.errors import NotFound
 from phoenix.apimachinery.meta import KindInfo, Resource
 from phoenix.apiserver.codec import encode_json
+from phoenix.apiserver.negotiate import etag_known
+from phoenix.apiserver.openapi_v2 import MEDIA_TYPES, encode_v2, v2_document
 from phoenix.apiserver.options import read_query
 from phoenix.apiserver.responses import json_response
 
@@ -29,7 +34,8 @@ _LIST_PARAMETERS = (
     "allowWatchBookmarks", "continue", "fieldSelector", "labelSelector", "limit", "resourceVersion",
     "resourceVersionMatch", "timeoutSeconds", "watch",
 )  # fmt: skip
-_IMMUTABLE = "public, immutable, max-age=31536000"
+_IMMUTABLE_S = 31_536_000
+_IMMUTABLE = f"public, immutable, max-age={_IMMUTABLE_S}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,27 +46,42 @@ class Document:
     hash: str
 
 
-def openapi_response(request: web.BaseRequest, parts: list[str]) -> web.Response:
-    """Answer `/openapi/v3` and the documents below it (as path segments). Raises NotFound."""
-    if parts == ["openapi", "v3"]:
-        index = _index()
-        response = json_response(index.body)
-        response.headers["ETag"] = f'"{index.hash}"'
-        if request.headers.get("If-None-Match") == f'"{index.hash}"':
-            return web.Response(status=304, headers={"ETag": f'"{index.hash}"'})
-        return response
-    name = "/".join(parts[2:])
-    if parts[:2] != ["openapi", "v3"] or name not in _group_versions():
-        msg = f"there is no OpenAPI document {'/'.join(parts)}: see /openapi/v3"
-        raise NotFound(msg)
-    document = group_document(name)
-    wanted = read_query(request.rel_url.raw_query_string).get("hash")
-    if wanted is not None and wanted != document.hash:
-        return web.Response(status=301, headers={"Location": _location(name)})
-    response = json_response(document.body)
-    response.headers["ETag"] = f'"{document.hash}"'
-    if wanted is not None:
-        response.headers["Cache-Control"] = _IMMUTABLE
+async def openapi_response(request: web.BaseRequest, parts: list[str]) -> web.Response:
+    """Answer `/openapi/v2`, `/openapi/v3` and the documents below it (as path segments). Raises NotFound.
+
+    Documents are made once, when first asked for, in a thread: that takes a tenth of a second.
+    """
+    match parts[1:]:
+        case ["v2"]:
+            asked = (entry.partition(";")[0].strip() for entry in request.headers.get("Accept", "").split(","))
+            binary = any(entry in MEDIA_TYPES for entry in asked)
+            return _conditional(
+                request, await asyncio.to_thread(_v2, binary=binary), MEDIA_TYPES[-1] if binary else _JSON
+            )
+        case ["v3"]:
+            return _conditional(request, await asyncio.to_thread(_index))
+        case ["v3", *rest] if (name := "/".join(rest)) in _group_versions():
+            document = await asyncio.to_thread(group_document, name)
+            wanted = read_query(request.rel_url.raw_query_string).get("hash")
+            if wanted is not None and wanted != document.hash:
+                return web.Response(status=301, headers={"Location": _location(name)})
+            response = _conditional(request, document)
+            if wanted is not None:
+                response.headers["Cache-Control"] = _IMMUTABLE
+                response.headers["Expires"] = format_date_time(time.time() + _IMMUTABLE_S)
+            return response
+    msg = f"there is no OpenAPI document {'/'.join(parts)}: see /openapi/v3"
+    raise NotFound(msg)
+
+
+def _conditional(request: web.BaseRequest, document: Document, content_type: str = _JSON) -> web.Response:
+    """The document, or 304 where the client has it."""
+    etag = f'"{document.hash}"'
+    if etag_known(request.headers.get("If-None-Match", ""), etag):
+        return web.Response(status=304, headers={"ETag": etag, "Vary": "Accept"})
+    response = json_response(document.body, content_type=content_type)
+    response.headers["ETag"] = etag
+    response.headers["Vary"] = "Accept"
     return response
 
 
@@ -80,7 +101,11 @@ def _location(name: str) -> str:
 
 def _encoded(wire: Wire) -> Document:
     body = encode_json(wire)
-    return Document(body, hashlib.sha256(body).hexdigest()[:32].upper())
+    return Document(body, _hash(body))
+
+
+def _hash(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()[:32].upper()
 
 
 @cache
@@ -91,19 +116,30 @@ def _index() -> Document:
 @cache
 def group_document(name: str) -> Document:
     """The document of a group version, `apis/phoenix.io/v1alpha1` or `api/v1`."""
+    return _encoded(_group_wire(name))
+
+
+@cache
+def _v2(*, binary: bool) -> Document:
+    wire = v2_document({name: _group_wire(name) for name in _group_versions()}, "v1")
+    if not binary:
+        return _encoded(wire)
+    body = encode_v2(wire)
+    return Document(body, _hash(body))
+
+
+def _group_wire(name: str) -> Wire:
     paths: Wire = {}
     schemas: Wire = {"DeleteOptions": {"type": "object"}, "Status": {"type": "object"}, "Patch": {"type": "object"}}
     for kind in _group_versions()[name]:
         schemas[_schema_name(kind.info)] = _schema(kind)
         paths |= _paths(kind.info)
-    return _encoded(
-        {
-            "openapi": "3.0.0",
-            "info": {"title": "Phoenix", "version": kind_version(name)},
-            "paths": paths,
-            "components": {"schemas": schemas},
-        }
-    )
+    return {
+        "openapi": "3.0.0",
+        "info": {"title": "Phoenix", "version": kind_version(name)},
+        "paths": paths,
+        "components": {"schemas": schemas},
+    }
 
 
 def kind_version(name: str) -> str:

@@ -12,18 +12,17 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError, Message
 
 from phoenix.apimachinery.errors import BadRequest
+from phoenix.apiserver.protomessages import message_types
 
 CONTENT_TYPE = "application/vnd.kubernetes.protobuf"
 _MAGIC = b"k8s\x00"
-_PACKAGE = "phoenix.k8s"
 _TIMES = ("Time", "MicroTime")
 
-# name=number:type; `?` a pointer in Go: kept when set, even to zero; `[]` a list, `{}` a map from string.
+# As `protomessages` reads it; `?` marks a pointer in Go: kept when set, even to zero.
 _MESSAGES: Mapping[str, str] = {
     "Unknown": "typeMeta=1:TypeMeta raw=2:bytes contentEncoding=3:string contentType=4:string",
     "TypeMeta": "apiVersion=1:string kind=2:string",
@@ -172,48 +171,4 @@ def _pointers(name: str) -> frozenset[str]:
 
 @cache
 def _types() -> dict[str, type[Any]]:
-    file = descriptor_pb2.FileDescriptorProto(name="phoenix_k8s.proto", package=_PACKAGE, syntax="proto2")
-    for name, terms in _MESSAGES.items():
-        message = file.message_type.add(name=name)
-        for term in terms.split():
-            _add_field(message, term)
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return {
-        name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{_PACKAGE}.{name}")) for name in _MESSAGES
-    }
-
-
-def _add_field(message: descriptor_pb2.DescriptorProto, term: str) -> None:
-    name, _, rest = term.partition("=")
-    number, _, kind = rest.partition(":")
-    plain = kind.rstrip("?[]{}")
-    field = message.field.add(name=name, number=int(number), label=FieldDescriptor.LABEL_OPTIONAL)
-    if kind.endswith("{}"):
-        entry = message.nested_type.add(name=f"{name.title()}Entry")
-        entry.options.map_entry = True
-        entry.field.add(name="key", number=1, label=FieldDescriptor.LABEL_OPTIONAL, type=FieldDescriptor.TYPE_STRING)
-        _set_type(entry.field.add(name="value", number=2, label=FieldDescriptor.LABEL_OPTIONAL), plain)
-        field.label = FieldDescriptor.LABEL_REPEATED
-        field.type, field.type_name = FieldDescriptor.TYPE_MESSAGE, f".{_PACKAGE}.{message.name}.{entry.name}"
-        return
-    if kind.endswith("[]"):
-        field.label = FieldDescriptor.LABEL_REPEATED
-    _set_type(field, plain)
-
-
-_SCALARS = {
-    "string": FieldDescriptor.TYPE_STRING,
-    "bytes": FieldDescriptor.TYPE_BYTES,
-    "bool": FieldDescriptor.TYPE_BOOL,
-    "int32": FieldDescriptor.TYPE_INT32,
-    "int64": FieldDescriptor.TYPE_INT64,
-}
-
-
-def _set_type(field: descriptor_pb2.FieldDescriptorProto, kind: str) -> None:
-    scalar = _SCALARS.get(kind)
-    if scalar is None:
-        field.type, field.type_name = FieldDescriptor.TYPE_MESSAGE, f".{_PACKAGE}.{kind}"
-    else:
-        field.type = scalar
+    return message_types("phoenix.k8s", _MESSAGES)
