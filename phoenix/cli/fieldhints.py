@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from phoenix.api.schema import structural_schema, unknown_fields
@@ -22,12 +22,36 @@ def suggest_field(kind: type[Resource], path: str) -> str:
         node = (node.get("properties") or {}).get(step) if not step.startswith("[") else node.get("items")
         if not isinstance(node, dict):
             return ""
-    names = sorted(node.get("properties") or ())
-    by_lower = {name.lower(): name for name in names}
-    close = did_you_mean(last, list(by_lower))
+    return nearest(last, sorted(node.get("properties") or ()))
+
+
+def nearest(name: str, names: list[str]) -> str:
+    """The one of `names` that was probably meant, else all of them."""
+    by_lower = {known.lower(): known for known in names}
+    close = did_you_mean(name, list(by_lower))
     if close:
         return f'did you mean "{by_lower[close.split(chr(34))[1]]}"?'
     return f"known there: {', '.join(names)}" if names else ""
+
+
+def node_at(schema: Mapping[str, Any], path: str) -> dict[str, Any] | None:
+    """The schema node of a path such as `spec.variants.name` (lists are stepped into); None where there is none."""
+    node: Any = schema
+    for step in filter(None, path.split(".")):
+        node = (element(node).get("properties") or {}).get(step)
+        if not isinstance(node, dict):
+            return None
+    return element(node)
+
+
+def element(node: Mapping[str, Any]) -> dict[str, Any]:
+    """The node itself, or that of a list's items or a map's values."""
+    found: Any = node
+    while True:
+        below = found.get("items") or found.get("additionalProperties")
+        if found.get("properties") or not isinstance(below, dict):
+            return dict(found)
+        found = below
 
 
 def unknown_field_lines(found: ManifestObject) -> Iterator[str]:

@@ -9,7 +9,7 @@ from phoenix.api.scheme import BY_WORD, KINDS
 from phoenix.apimachinery.meta import KindInfo, Resource
 from phoenix.cli.errors import UsageError, did_you_mean
 
-_CATEGORIES = frozenset(category for kind in KINDS for category in kind.info.categories)
+CATEGORIES = frozenset(category for kind in KINDS for category in kind.info.categories)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +25,13 @@ class Ref:
 
 def kind_of(word: str) -> type[Resource]:
     """The kind a word stands for; `experiments.phoenix.io` too. Raises UsageError."""
-    bare = word.lower().split(".", 1)[0]
+    bare, _, group = word.lower().partition(".")
     found = BY_WORD.get(bare)
     if found is None:
         raise _no_kind(word)
+    info = found.info
+    if group not in ("", info.group, f"{info.version}.{info.group}".rstrip(".")):
+        raise UsageError(f'there is no kind "{word}"', f"{info.plural} are of {info.group or 'the core group'}")
     return found
 
 
@@ -36,8 +39,8 @@ def kinds_of(words: str) -> list[type[Resource]]:
     """The kinds of `exp,pd`, or of a category such as `all`. Raises UsageError."""
     found: list[type[Resource]] = []
     for word in filter(None, words.split(",")):
-        if word in _CATEGORIES:
-            found += [kind for kind in KINDS if word in kind.info.categories]
+        if word.lower() in CATEGORIES:
+            found += [kind for kind in KINDS if word.lower() in kind.info.categories]
         else:
             found.append(kind_of(word))
     if not found:
@@ -46,7 +49,7 @@ def kinds_of(words: str) -> list[type[Resource]]:
 
 
 def _no_kind(word: str) -> UsageError:
-    hint = did_you_mean(word, [*BY_WORD, *_CATEGORIES]) or "`phoenixctl api-resources` lists the kinds"
+    hint = did_you_mean(word, [*BY_WORD, *CATEGORIES]) or "`phoenixctl api-resources` lists the kinds"
     return UsageError(f'there is no kind "{word}"', hint)
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from phoenix.apimachinery.units import parse_duration
-
 
 def duration_s(text: str) -> float:
     """`30s`, `1m30s` or a bare number of seconds, for argparse."""
+    from phoenix.apimachinery.units import parse_duration
+
     try:
         return float(text) if text.replace(".", "", 1).isdigit() else parse_duration(text)
     except ValueError as error:
@@ -17,9 +17,9 @@ def duration_s(text: str) -> float:
 
 def boolean(text: str) -> bool:
     """`true` or `false`, for flags such as --wait=false."""
-    if text.lower() not in ("true", "false"):
+    if text.lower() not in ("true", "false", "t", "f", "1", "0"):
         raise argparse.ArgumentTypeError(f"{text!r} is not true or false")
-    return text.lower() == "true"
+    return text.lower() in ("true", "t", "1")
 
 
 def add_wait_flag(parser: argparse.ArgumentParser, *, default: bool, help_text: str) -> None:

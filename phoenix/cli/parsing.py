@@ -5,15 +5,18 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import sys
 from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any, NoReturn
 
 from phoenix.cli.errors import did_you_mean
 from phoenix.cli.exitcodes import MEANINGS, ExitCode
+from phoenix.cli.options import boolean
+from phoenix.cli.session import is_plugin
 from phoenix.cli.verbs import VERBS, Verb
 
-PROG = "phoenixctl"
+PROG = "kubectl phoenix" if is_plugin() else "phoenixctl"
 EXAMPLES = """\
 examples:
   phoenixctl up                                   start Phoenix here (state in ./state)
@@ -38,9 +41,29 @@ class Parser(argparse.ArgumentParser):
             fill(self)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As ArgumentParser's, with the flags filled in."""
+        """As ArgumentParser's, with the flags filled in and switches as kubectl has them."""
         self.fill()
-        return super().parse_known_args(args, namespace)
+        return super().parse_known_args(self._switches(args), namespace)
+
+    def _switches(self, words: Sequence[str] | None) -> list[str]:
+        """`--all=false`, and `--wait exp/x`, whose value is not `exp/x`: a switch takes a value after `=` only."""
+        found: list[str] = []
+        rest = iter(sys.argv[1:] if words is None else words)
+        for word in rest:
+            if word == "--":
+                return [*found, word, *rest]
+            name, equals, value = word.partition("=")
+            action = self._option_string_actions.get(name)
+            if isinstance(action, argparse._StoreTrueAction) and equals:
+                try:
+                    found += [name] if boolean(value) else []
+                except argparse.ArgumentTypeError as error:
+                    self.error(f"argument {'/'.join(action.option_strings)}: {error}")
+            elif action is not None and action.nargs == "?" and not equals and name.startswith("--"):
+                found.append(f"{name}={str(action.const).lower() if action.const is True else action.const}")
+            else:
+                found.append(word)
+        return found
 
     def format_help(self) -> str:
         """As ArgumentParser's, with the flags filled in."""
@@ -80,24 +103,67 @@ class _RootParser(Parser):
         for group, verbs in groupby(VERBS, key=lambda verb: verb.group):
             lines += [f"{group}:", *(f"  {verb.name:<15} {verb.help}" for verb in verbs), ""]
         lines.append("global flags (before or after the verb):")
-        lines += [f"  {', '.join(names):<22} {text}" for names, _, text in GLOBALS]
+        lines += [f"  {', '.join(names):<26} {text}" for names, _, text in GLOBALS]
         lines += ["", "exit codes:", *(f"  {code.value:<4} {text}" for code, text in MEANINGS.items()), ""]
         return "\n".join([*lines, EXAMPLES, f"`{PROG} VERB --help` says more, with examples.", ""])
 
 
 GLOBALS: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (("--state",), "DIR", "state folder of Phoenix (default: $PHOENIX_STATE, else ./state)"),
-    (("--kubeconfig",), "FILE", "kubeconfig to use instead of a state folder"),
+    (("--kubeconfig",), "FILE", "kubeconfig to use instead of a state folder (default: $KUBECONFIG's, merged)"),
     (("--context",), "NAME", "context of the kubeconfig (default: its current one)"),
-    (("-n", "--namespace"), "NAME", 'namespace (default: the kubeconfig\'s, else "default")'),
+    (("--cluster",), "NAME", "cluster of the kubeconfig instead of the context's"),
+    (("--user",), "NAME", "user of the kubeconfig instead of the context's"),
+    (("-n", "--namespace"), "NAME", 'namespace (default: the context\'s, else "default")'),
+    (("-s", "--server"), "URL", "address of the API server, whatever the kubeconfig says"),
+    (("--token",), "TOKEN", "bearer token, whatever the kubeconfig says"),
+    (("--certificate-authority",), "FILE", "PEM of the authority that signed the server's certificate"),
+    (("--insecure-skip-tls-verify",), "", "do not check the server's certificate: anybody may pose as it"),
+    (("--as",), "USER", "act as this user, where the server lets you"),
+    (("--as-group",), "GROUP", "and as a member of this group; may be given more than once"),
+    (("--request-timeout",), "DURATION", "longest wait for one answer; 0: no limit (default: 30s)"),
 )
-_VALUE_FLAGS = frozenset(name for names, _, _ in GLOBALS for name in names)
+"""Names, what their value is called (empty: they take none), and what they are for."""
+
+_VALUE_FLAGS = frozenset(name for names, metavar, _ in GLOBALS if metavar for name in names)
+_DESTINATIONS = {"--as": "impersonate", "--as-group": "impersonate_group"}
 
 
 def _add_globals(parser: argparse.ArgumentParser, default: Any) -> None:
+    """Those the verb has no flag of its own for."""
     group = parser.add_argument_group("global flags")
     for names, metavar, text in GLOBALS:
-        group.add_argument(*names, metavar=metavar, default=default, help=text.replace("%", "%%"))
+        free = [name for name in names if name not in parser._option_string_actions]
+        if names[-1] not in free:
+            continue
+        said: dict[str, Any] = {"default": default, "help": text.replace("%", "%%")}
+        if names[-1] in _DESTINATIONS:
+            said["dest"] = _DESTINATIONS[names[-1]]
+        if not metavar:
+            said["action"] = "store_true"
+        else:
+            said |= {"metavar": metavar} | ({"action": "append"} if names[-1] == "--as-group" else {})
+        added = group.add_argument(*free, **said)
+        if (completer := _COMPLETERS.get(names[-1])) is not None:
+            added.completer = _completer(completer)  # type: ignore[attr-defined]  # argcomplete's own way
+
+
+_COMPLETERS = {
+    "--namespace": "complete_namespaces",
+    "--context": "complete_contexts",
+    "--cluster": "complete_clusters",
+    "--user": "complete_users",
+}
+
+
+def _completer(name: str) -> Callable[..., list[str]]:
+    def complete(**given: Any) -> list[str]:
+        from phoenix.cli import completing
+
+        found: list[str] = getattr(completing, name)(**given)
+        return found
+
+    return complete
 
 
 def split_at_verb(argv: Sequence[str]) -> tuple[list[str], str, list[str]]:

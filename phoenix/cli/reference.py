@@ -34,7 +34,8 @@ def reference() -> str:
 def _global_flags() -> Iterator[str]:
     yield "## Global flags\n\nBefore or after the verb.\n"
     for names, metavar, text in GLOBALS:
-        yield f"- {', '.join(f'`{name}`' for name in names)} `{metavar}`: {text}"
+        value = f" `{metavar}`" if metavar else ""
+        yield f"- {', '.join(f'`{name}`' for name in names)}{value}: {text}"
     yield ""
 
 

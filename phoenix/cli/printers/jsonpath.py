@@ -3,62 +3,37 @@ r"""kubectl's JSONPath templates: `{.items[*].metadata.name}`, `{range .items[*]
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any, TextIO
 
-from jsonpath_ng.ext.parser import parse as parse_path
+import orjson
 
 from phoenix.cli.errors import UsageError
 from phoenix.cli.printers.base import Page, as_one
-
-_PIECES = re.compile(r"\{((?:[^{}\"']|\"(?:[^\"\\]|\\.)*\"|'[^']*')*)\}|([^{]+|\{)")
-_BRACKETS = re.compile(r"(\[[^\]]*\])")
-_KEY = re.compile(r"\.((?:\\.|[^.\\\[\]])+)")
-_PLAIN_KEY = re.compile(r"[A-Za-z_]\w*|\*")
+from phoenix.cli.printers.jsonpathlang import Node, Path, PathError, Range, parse_path, parse_template
 
 
-@dataclass(slots=True)
-class _Node:
-    """Text, a path, or a range over a path."""
-
-    text: str = ""
-    path: Any = None
-    body: list[_Node] = field(default_factory=list)
-    is_range: bool = False
-
-
-def compile_path(text: str) -> Any:
+def compile_path(text: str) -> Path:
     r"""A path such as `.status.conditions[?(@.type=="Ready")].status` or `.metadata.labels.phoenix\.io/run`.
 
     Raises UsageError.
     """
-    bare = text.strip().removeprefix("{").removesuffix("}").strip().removeprefix("$").removeprefix("@")
-    if bare and not bare.startswith((".", "[")):
-        bare = "." + bare
-    pieces = _BRACKETS.split(bare)  # every other one is in brackets, where dots mean something else
-    bare = "".join(piece if at % 2 else _KEY.sub(_quoted, piece) for at, piece in enumerate(pieces))
     try:
-        return parse_path("$" + bare)
-    except Exception as error:
+        return parse_path(text)
+    except PathError as error:
         raise UsageError(f"{text!r} is no JSONPath: {error}", "write it as {.status.phase}") from error
 
 
-def _quoted(found: re.Match[str]) -> str:
-    """A key as jsonpath_ng takes it: bare, it reads slashes, dashes and escaped dots as operators."""
-    key = re.sub(r"\\(.)", r"\1", found[1])
-    return f".{key}" if _PLAIN_KEY.fullmatch(key) else f"['{key}']"
-
-
-def find_all(path: Any, value: Any) -> list[Any]:
+def find_all(path: Path, value: Any) -> list[Any]:
     """Every value at a compiled path."""
-    return [match.value for match in path.find(value)]
+    return path.find(value)
 
 
 def as_text(value: Any) -> str:
-    """A value as kubectl prints it: text bare, all else as JSON."""
-    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+    """A value as kubectl prints it: text bare, nothing for null, all else as JSON."""
+    if isinstance(value, str):
+        return value
+    return "" if value is None else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 class JsonPathPrinter:
@@ -67,47 +42,45 @@ class JsonPathPrinter:
     wants_table = False
 
     def __init__(self, template: str) -> None:
-        self._nodes = _parse(template)
+        try:
+            self._nodes = parse_template(template if "{" in template else "{" + template + "}")
+        except PathError as error:
+            hint = "write it as {.metadata.name}, or {range .items[*]}…{end}"
+            raise UsageError(f"{template!r} is no JSONPath: {error}", hint) from error
 
     def print(self, pages: Sequence[Page], out: TextIO) -> None:
         """Print it, with a line end if the template has none."""
-        text = _fill(self._nodes, as_one(pages))
+        text = fill(self._nodes, as_one(pages))
         out.write(text if text.endswith("\n") or not text else text + "\n")
 
 
-def _parse(template: str) -> list[_Node]:
-    root: list[_Node] = []
-    stack = [root]
-    for found in _PIECES.finditer(template if "{" in template else "{" + template + "}"):
-        inside, literal = found[1], found[2]
-        if inside is None:
-            stack[-1].append(_Node(text=literal))
-            continue
-        word = inside.strip()
-        if word.startswith("range "):
-            node = _Node(path=compile_path(word.removeprefix("range ")), is_range=True)
-            stack[-1].append(node)
-            stack.append(node.body)
-        elif word == "end":
-            if len(stack) == 1:
-                raise UsageError("{end} without {range}", "write {range .items[*]}…{end}")
-            stack.pop()
-        elif word[:1] in ("'", '"'):
-            stack[-1].append(_Node(text=word[1:-1].encode().decode("unicode_escape")))
-        else:
-            stack[-1].append(_Node(path=compile_path(word)))
-    if len(stack) > 1:
-        raise UsageError("{range} without {end}", "write {range .items[*]}…{end}")
-    return root
+class JsonPathAsJsonPrinter(JsonPathPrinter):
+    """What the template's paths find, as a JSON list."""
+
+    def print(self, pages: Sequence[Page], out: TextIO) -> None:
+        """Print it."""
+        found: list[Any] = []
+        _collect(self._nodes, as_one(pages), found)
+        out.write(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode() + "\n")
 
 
-def _fill(nodes: Sequence[_Node], value: Any) -> str:
+def fill(nodes: Sequence[Node], value: Any) -> str:
+    """The text of a template for a value."""
     parts = []
     for node in nodes:
-        if node.path is None:
-            parts.append(node.text)
-        elif node.is_range:
-            parts += [_fill(node.body, item) for item in find_all(node.path, value)]
+        if isinstance(node, str):
+            parts.append(node)
+        elif isinstance(node, Range):
+            parts += [fill(node.body, item) for item in node.path.find(value)]
         else:
-            parts.append(" ".join(as_text(item) for item in find_all(node.path, value)))
+            parts.append(" ".join(as_text(item) for item in node.find(value)))
     return "".join(parts)
+
+
+def _collect(nodes: Sequence[Node], value: Any, found: list[Any]) -> None:
+    for node in nodes:
+        if isinstance(node, Path):
+            found += node.find(value)
+        elif isinstance(node, Range):
+            for item in node.path.find(value):
+                _collect(node.body, item, found)
