@@ -20,7 +20,7 @@ _DNS_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]
 _WORD = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?\Z")
 _INVALID = "FieldValueInvalid"
 
-NAMED_IN_LABELS = frozenset({"Namespace", "Experiment", "PipelineDeployment", "Host"})
+NAMED_IN_LABELS = frozenset({"Namespace", "Experiment", "PipelineDeployment", "Host", "ManifestSource"})
 """Kinds whose names their children carry as label values, which are shorter than names may be."""
 
 NAMED_FREELY = frozenset({"User", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"})

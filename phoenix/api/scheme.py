@@ -8,6 +8,7 @@ from phoenix.api.experiment import Experiment
 from phoenix.api.host import Host
 from phoenix.api.loadgenerator import LoadGenerator
 from phoenix.api.loadprofile import LoadProfile
+from phoenix.api.manifestsource import ManifestSource
 from phoenix.api.meter import Meter
 from phoenix.api.pipeline import PipelineDeployment, PipelineRevision, PipelineTemplate
 from phoenix.api.pricebook import PriceBook
@@ -17,6 +18,7 @@ from phoenix.apimachinery.meta import Resource
 
 KINDS: tuple[type[Resource], ...] = (
     Experiment, PipelineDeployment, PipelineRevision, PipelineTemplate, LoadProfile, PriceBook,
+    ManifestSource,
     Collector, LoadGenerator, Meter, Host, User, Role, RoleBinding, ClusterRole, ClusterRoleBinding, Event, Namespace,
 )  # fmt: skip
 """All kinds, in the order discovery lists them."""
