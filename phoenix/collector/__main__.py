@@ -45,13 +45,14 @@ def main(argv: list[str]) -> int:
         return 0
     log_to_stderr(document.telemetry.log_level)
     keep_heap()
-    return uvloop.run(_run(document))
+    return uvloop.run(_run(document, plan=not options.no_plans))
 
 
 def _options(argv: list[str]) -> argparse.Namespace | None:
     parser = argparse.ArgumentParser(prog="python -m phoenix.collector", description="Run the embedded collector.")
     parser.add_argument("--config", required=True, metavar="FILE", help="collector configuration (YAML)")
     parser.add_argument("--validate", action="store_true", help="check the configuration and exit")
+    parser.add_argument("--no-plans", action="store_true", help="run every processor on every request (slow)")
     try:
         return parser.parse_args(argv)
     except SystemExit as exit_:
@@ -60,12 +61,12 @@ def _options(argv: list[str]) -> argparse.Namespace | None:
         return None
 
 
-async def _run(document: Document) -> int:
+async def _run(document: Document, *, plan: bool) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    collector = Collector(document)
+    collector = Collector(document, plan=plan)
     try:
         await collector.start()
     except EngineError as error:

@@ -89,6 +89,24 @@ class ReceiverFactory:
     create: Callable[[Settings, Any, Consumer], Component]
 
 
+def _not_counted(_before: int, _after: int) -> None:
+    """For work that counts nothing of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A processor that only computes: one request into another, None when nothing is left to hand on."""
+
+    run: Callable[[Metrics], Metrics | None]
+    """may change what it is given; raises ConsumeError to refuse it; never runs twice at once"""
+    by_identity: bool = False
+    """what it does to a point depends on names, types and attributes alone, never on times, values or points before:
+    the same is then done to other payloads of the same identities without running it (`phoenix.engine.plan`). Values
+    may be added up by `merge_points`, and are left alone otherwise."""
+    passed: Callable[[int, int], None] = _not_counted
+    """told how many points each request had before and after, for counters of its own"""
+
+
 @dataclass(frozen=True, slots=True)
 class ProcessorFactory:
     """How to make a processor of one type."""
@@ -96,6 +114,8 @@ class ProcessorFactory:
     types: tuple[str, ...]
     parse: Callable[[Section], Any]
     create: Callable[[Settings, Any, Consumer], Processor]
+    work: Callable[[Settings, Any], Work] | None = None
+    """for those that only compute; `create` then makes a processor of that work"""
 
 
 @dataclass(frozen=True, slots=True)

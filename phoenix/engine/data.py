@@ -11,6 +11,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 
 from phoenix.engine.errors import BadData
+from phoenix.engine.plan.shape import Shape
 from phoenix.engine.scan import count_points
 
 
@@ -36,23 +37,29 @@ class Metrics:
     `mutates` is true is given a value of its own).
     """
 
-    __slots__ = ("_data", "_message", "_points")
+    __slots__ = ("_data", "_message", "_points", "shape")
 
     def __init__(
-        self, data: bytes | None, message: ExportMetricsServiceRequest | None, points: int | None = None
+        self,
+        data: bytes | None,
+        message: ExportMetricsServiceRequest | None,
+        points: int | None = None,
+        shape: Shape | None = None,
     ) -> None:
         self._data = data
         self._message = message
         self._points = points
+        self.shape = shape
+        """the shape of its bytes, where that is known already"""
 
     @classmethod
-    def received(cls, data: bytes) -> Metrics:
-        """Take bytes from the wire and count their points.
+    def received(cls, data: bytes, shape: Shape | None = None) -> Metrics:
+        """Take bytes from the wire and count their points, unless their shape tells how many there are.
 
         Raises:
             BadData: the frame is not that of a metrics request.
         """
-        return cls(data, None, count_points(data))
+        return cls(data, None, shape.points if shape else count_points(data), shape)
 
     @classmethod
     def of(cls, message: ExportMetricsServiceRequest) -> Metrics:
@@ -100,8 +107,9 @@ class Metrics:
         message = self.message()
         self._data = None
         self._points = None
+        self.shape = None
         return message
 
     def own(self) -> Metrics:
         """A value with the same content that shares nothing changeable with this one."""
-        return Metrics(self.encoded(), None, self._points)
+        return Metrics(self.encoded(), None, self._points, self.shape)

@@ -12,6 +12,7 @@ from phoenix.engine.config.document import Document, Pipeline
 from phoenix.engine.config.ids import ComponentId
 from phoenix.engine.data import Metrics
 from phoenix.engine.errors import ConsumeError
+from phoenix.engine.plan.run import PlannedRun, Stage
 from phoenix.engine.telemetry import Telemetry
 
 
@@ -91,9 +92,22 @@ class Graph:
 
 
 def build(
-    document: Document, telemetry: Telemetry, workers: Executor, fail: Callable[[str, BaseException], None]
+    document: Document,
+    telemetry: Telemetry,
+    workers: Executor,
+    fail: Callable[[str, BaseException], None],
+    *,
+    plan: bool = True,
 ) -> Graph:
-    """Make every component that a pipeline or `service.extensions` uses; no I/O."""
+    """Make every component that a pipeline or `service.extensions` uses; no I/O.
+
+    Args:
+        document: what was read.
+        telemetry: counts for all of them.
+        workers: for CPU-heavy work.
+        fail: told which component cannot go on, and why.
+        plan: whether processors that decide by identity may run by plan.
+    """
 
     def settings(component: ComponentId, path: str) -> Settings:
         log = logging.getLogger(f"phoenix.engine.{path}")
@@ -110,7 +124,7 @@ def build(
     entries: dict[ComponentId, list[Consumer]] = {}
     for pipeline in document.pipelines:
         outputs = [exporters[name][1] for name in pipeline.exporters]
-        entry = _chain(document, pipeline, outputs, settings, telemetry, processors)
+        entry = _chain(document, pipeline, outputs, settings, telemetry, processors, plan)
         for name in pipeline.receivers:
             entries.setdefault(name, []).append(entry)
 
@@ -136,18 +150,35 @@ def _chain(
     settings: Callable[[ComponentId, str], Settings],
     telemetry: Telemetry,
     made: list[Node],
+    plan: bool,
 ) -> Consumer:
     """Wire one pipeline from its exporters to its head; what it makes is added to `made`, last processor first."""
     consumer: Consumer = outputs[0] if len(outputs) == 1 else FanOut(outputs)
     mutates = len(outputs) == 1 and outputs[0].mutates
+    waiting: list[tuple[Settings, Stage]] = []  # processors that decide by identity, last first: one run
+
+    def run() -> None:
+        nonlocal consumer
+        if waiting:
+            consumer = PlannedRun(waiting[-1][0], [stage for _, stage in reversed(waiting)], consumer, plan)
+            made.append(Node(", ".join(own.path for own, _ in reversed(waiting)), consumer))
+            waiting.clear()
+
     for name in reversed(pipeline.processors):
         defined = document.processors[name]
+        own = replace(settings(name, defined.path), path=f"{defined.path} in service.pipelines.{pipeline.id}")
+        work = defined.factory.work(own, defined.config) if defined.factory.work else None
+        if work is not None and work.by_identity:
+            waiting.append((own, Stage.of(work, name, telemetry)))
+            mutates = True
+            continue
+        run()
         counted = "batch" not in defined.factory.types
         if counted:
             consumer = Counted(consumer, telemetry, "otelcol_processor_outgoing_items", name)
-        own = replace(settings(name, defined.path), path=f"{defined.path} in service.pipelines.{pipeline.id}")
         processor: Processor = defined.factory.create(own, defined.config, consumer)
         made.append(Node(own.path, processor))
         mutates = mutates or processor.mutates
         consumer = Counted(processor, telemetry, "otelcol_processor_incoming_items", name) if counted else processor
+    run()
     return PipelineEntry(consumer, mutates)

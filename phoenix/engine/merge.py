@@ -13,6 +13,8 @@ from typing import Any
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, Metric
 
+from phoenix.engine.plan.trace import note_merge
+
 AGGREGATIONS = ("sum", "max", "min", "mean", "median", "count")
 
 
@@ -157,6 +159,7 @@ def _merge_groups(
     kept = []
     for group in groups.values():
         if len(group) > 1 or how == "count":
+            note_merge(group, how)
             merge(group, how)
             first = group[0]
             first.start_time_unix_nano = min(point.start_time_unix_nano for point in group)

@@ -52,10 +52,16 @@ def read_config(text: str, environ: Mapping[str, str]) -> Document:
 
 
 class Collector:
-    """Runs one configuration once: start, then shutdown."""
+    """Runs one configuration once: start, then shutdown.
 
-    def __init__(self, document: Document) -> None:
+    Args:
+        document: the configuration.
+        plan: whether processors that decide by identity may run by plan; without, each request goes through them all.
+    """
+
+    def __init__(self, document: Document, *, plan: bool = True) -> None:
         self._document = document
+        self._plan = plan
         self._workers = ThreadPoolExecutor(1, thread_name_prefix="pipeline")
         self._failed: asyncio.Future[BaseException] | None = None
         self._started: list[Node] = []
@@ -81,7 +87,7 @@ class Collector:
                 server = HttpServer("service.telemetry.metrics", address, self._telemetry_app())
                 self._servers.append(server)
                 await server.start()
-            self._graph = build(self._document, self.telemetry, self._workers, self._fail)
+            self._graph = build(self._document, self.telemetry, self._workers, self._fail, plan=self._plan)
             for node in self._graph.start_order():
                 self._started.append(node)
                 await node.component.start()

@@ -22,6 +22,7 @@ _HELP = {
     "otelcol_exporter_send_failed_metric_points": "Number of metric points in failed attempts to send to destination.",
     "otelcol_exporter_enqueue_failed_metric_points": "Number of metric points failed to be added to the sending queue.",
     "otelcol_exporter_queue_size": "Current size of the retry queue (in requests).",
+    "phoenix_engine_planned_points": "Number of metric points that went through processors by plan.",
     "otelcol_exporter_queue_capacity": "Fixed capacity of the retry queue (in requests).",
 }
 

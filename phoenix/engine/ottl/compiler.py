@@ -8,7 +8,7 @@ from typing import Any
 from phoenix.engine.ottl import ast
 from phoenix.engine.ottl.context import LEVELS, Context
 from phoenix.engine.ottl.errors import OttlError, OttlSyntaxError
-from phoenix.engine.ottl.paths import Access, Getter, indexed, level_of, resolve
+from phoenix.engine.ottl.paths import OF_VALUES, Access, Getter, indexed, level_of, resolve
 from phoenix.engine.ottl.signature import Function, Kind, MapTarget, Param
 from phoenix.engine.ottl.values import Value, calculate, comparison
 
@@ -34,6 +34,8 @@ class Compiler:
         self._level = level
         self._bare = bare
         self._functions = functions
+        self.by_identity = True
+        """whether nothing compiled so far reads or writes times or values, nor calls what does"""
 
     def editor(self, call: ast.Call) -> Callable[[Context], None]:
         """The closure of a statement's editor."""
@@ -120,6 +122,7 @@ class Compiler:
         if any(field.keys for field in fields[:-1]):
             raise OttlSyntaxError(f'path "{path}" has a key where it cannot have one')
         access = resolve([field.name for field in fields], level, str(path))
+        self.by_identity = self.by_identity and (level, fields[0].name) not in OF_VALUES
         keys = fields[-1].keys
         if not keys:
             return access
@@ -157,6 +160,7 @@ class Compiler:
                 raise OttlSyntaxError(f"{call.name}: incorrect number of arguments: {param.name!r} is missing")
             argument_ = given.get(param.name)
             arguments.append(None if argument_ is None else self._argument(call.name, param, argument_))
+        self.by_identity = self.by_identity and function.by_identity
         return function.build(*arguments)
 
     def _argument(self, function: str, param: Param, expression: ast.Expression) -> Any:
@@ -195,6 +199,7 @@ class Compiler:
             raise OttlSyntaxError(f'undefined function "{name}"')
         if sum(not param.optional for param in function.params) != 1 or function.params[0].kind is not Kind.VALUE:
             raise OttlSyntaxError(f"{name} does not take exactly one value, so it cannot be passed as a function")
+        self.by_identity = self.by_identity and function.by_identity
         held: list[Value] = [None]
         get: Getter = function.build(lambda _context: held[0], *[None] * (len(function.params) - 1))
 

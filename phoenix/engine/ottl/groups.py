@@ -76,6 +76,8 @@ class Group:
     rules: tuple[Rule, ...] = ()
     conditions: tuple[Test, ...] = ()
     error_mode: ErrorMode | None = field(default=None)
+    by_identity: bool = False
+    """what the group does to an item does not depend on times or values"""
 
 
 T = TypeVar("T")
@@ -142,7 +144,7 @@ def compile_group(
         except OttlSyntaxError as error:
             faults += 1
             on_condition(index, str(error))
-    return None if faults else Group(level, tuple(rules), tuple(tests))
+    return None if faults else Group(level, tuple(rules), tuple(tests), by_identity=compiler.by_identity)
 
 
 def any_holds(tests: Sequence[Test], context: Context, faults: Faults) -> bool:

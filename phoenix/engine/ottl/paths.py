@@ -184,6 +184,17 @@ _FIELDS: dict[str, dict[str, Access]] = {
 }
 
 
+OF_VALUES = frozenset(
+    {("metric", "data_points")}
+    | {
+        ("datapoint", name)
+        for name in _FIELDS["datapoint"]
+        if name not in {"attributes", "flags", "explicit_bounds", "scale"}
+    }
+)
+"""Paths to what changes from one payload of a sender to the next: times and values."""
+
+
 def level_of(name: str) -> str | None:
     """The context a path's first word names, None if it is no context."""
     return "scope" if name == "instrumentation_scope" else name if name in LEVELS else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Any
 
@@ -53,12 +53,19 @@ class Function:
 
     `build` gets one value a parameter, in order, and gives the closure; it raises OttlSyntaxError on bad literals.
     `level`: the only context it works in, None for every one.
+    `by_identity`: its result depends on its arguments alone, and it does nothing to times and values but add them up.
     """
 
     name: str
     params: tuple[Param, ...]
     build: Callable[..., Any]
     level: str | None = None
+    by_identity: bool = False
+
+
+def by_identity(*functions: Function) -> tuple[Function, ...]:
+    """The functions, marked as such that depend on their arguments alone: no clock, no chance, no memory."""
+    return tuple(replace(function, by_identity=True) for function in functions)
 
 
 def params(text: str) -> tuple[Param, ...]:
@@ -98,4 +105,4 @@ class MapTarget:
 
 Editor = Callable[[Context], None]
 
-__all__ = ["Editor", "Function", "Getter", "Kind", "MapTarget", "Param", "params"]
+__all__ = ["Editor", "Function", "Getter", "Kind", "MapTarget", "Param", "by_identity", "params"]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from phoenix.engine.component import Consumer, Processor, ProcessorFactory, Settings
+from phoenix.engine.component import Settings, Work
 from phoenix.engine.config.section import Section
 from phoenix.engine.data import Metrics
 from phoenix.engine.ottl.context import Attributes
 from phoenix.engine.ottl.values import Value
 from phoenix.engine.processors.actions import Action, parse_actions, run_actions
 from phoenix.engine.processors.match import Match, parse_match
-from phoenix.engine.processors.sync import ComputingProcessor
+from phoenix.engine.processors.sync import computing
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +40,11 @@ def parse(section: Section) -> Config:
     return config
 
 
-def create(settings: Settings, config: Config, next_consumer: Consumer) -> Processor:
-    """Make the processor."""
+def work(_settings: Settings, config: Config) -> Work:
+    """What the processor does."""
     every = config.include is None and config.exclude is None
 
-    def work(metrics: Metrics) -> Metrics:
+    def run(metrics: Metrics) -> Metrics:
         for resource in metrics.mutable().resource_metrics:
             owner = Attributes(resource.resource.attributes)
             for scope in resource.scope_metrics:
@@ -57,7 +57,7 @@ def create(settings: Settings, config: Config, next_consumer: Consumer) -> Proce
                             attributes.write()
         return metrics
 
-    return ComputingProcessor(settings, next_consumer, work)
+    return Work(run, by_identity=True)
 
 
-FACTORY = ProcessorFactory(("attributes",), parse, create)
+FACTORY = computing(("attributes",), parse, work)

@@ -7,12 +7,12 @@ Three ways to say it, as in the collector: `metric_conditions` (contexts inferre
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
-from phoenix.engine.component import Consumer, Processor, ProcessorFactory, Settings
+from phoenix.engine.component import Settings, Work
 from phoenix.engine.config.section import Section
 from phoenix.engine.data import Metrics
 from phoenix.engine.errors import ConsumeError
@@ -21,7 +21,7 @@ from phoenix.engine.ottl.errors import OttlError
 from phoenix.engine.ottl.functions import FILTER
 from phoenix.engine.ottl.groups import ErrorMode, Faults, Group, any_holds, compile_group
 from phoenix.engine.processors.match import Match, parse_match
-from phoenix.engine.processors.sync import ComputingProcessor
+from phoenix.engine.processors.sync import computing
 from phoenix.engine.processors.transform import CONTEXTS, MODES
 
 
@@ -101,7 +101,7 @@ def _new_group(section: Section) -> Group | None:
         on_statement=lambda _index, _message: None,
         on_condition=lambda index, message: section.fault(f"conditions[{index}]", message),
     )  # fmt: skip
-    return Group(group.level, (), group.conditions, own_mode) if group else None
+    return replace(group, error_mode=own_mode) if group else None
 
 
 def _drop(items: Any, gone: Callable[[Any], bool]) -> bool:
@@ -194,14 +194,13 @@ def _drop_by_name(request: ExportMetricsServiceRequest, include: Match | None, e
     _drop(request.resource_metrics, in_resource)
 
 
-def create(settings: Settings, config: Config, next_consumer: Consumer) -> Processor:
-    """Make the processor."""
+def work(settings: Settings, config: Config) -> Work:
+    """What the processor does."""
     passes = [_Pass(groups, config.error_mode, settings) for groups in config.passes]
     filtered = settings.telemetry.counter("otelcol_processor_filter_datapoints_filtered", filter=str(settings.id))
     by_name = config.include is not None or config.exclude is not None
 
-    def work(metrics: Metrics) -> Metrics | None:
-        before = metrics.points
+    def run(metrics: Metrics) -> Metrics | None:
         request = metrics.mutable()
         try:
             for one in passes:
@@ -210,10 +209,10 @@ def create(settings: Settings, config: Config, next_consumer: Consumer) -> Proce
             raise ConsumeError(str(error), retryable=False) from error
         if by_name:
             _drop_by_name(request, config.include, config.exclude)
-        filtered.add(before - metrics.points)
         return metrics if request.resource_metrics else None
 
-    return ComputingProcessor(settings, next_consumer, work)
+    by_identity = all(group.by_identity for groups in config.passes for group in groups)
+    return Work(run, by_identity, lambda before, after: filtered.add(before - after))
 
 
-FACTORY = ProcessorFactory(("filter",), parse, create)
+FACTORY = computing(("filter",), parse, work)

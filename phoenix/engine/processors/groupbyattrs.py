@@ -12,11 +12,11 @@ from typing import Any
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric, ResourceMetrics, ScopeMetrics
 
-from phoenix.engine.component import Consumer, Processor, ProcessorFactory, Settings
+from phoenix.engine.component import Settings, Work
 from phoenix.engine.config.section import Section
 from phoenix.engine.data import Metrics
 from phoenix.engine.merge import attributes_key, value_key
-from phoenix.engine.processors.sync import ComputingProcessor
+from phoenix.engine.processors.sync import computing
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +124,13 @@ def _take(attributes: Any, keys: tuple[str, ...]) -> tuple[Any, ...]:
     return tuple(taken[key] for key in keys if key in taken)
 
 
-def create(settings: Settings, config: Config, next_consumer: Consumer) -> Processor:
-    """Make the processor."""
+def work(_settings: Settings, config: Config) -> Work:
+    """What the processor does."""
 
-    def work(metrics: Metrics) -> Metrics:
+    def run(metrics: Metrics) -> Metrics:
         return Metrics.of(group(metrics.mutable(), config.keys))
 
-    return ComputingProcessor(settings, next_consumer, work)
+    return Work(run, by_identity=True)
 
 
-FACTORY = ProcessorFactory(("groupbyattrs", "group_by_attrs"), parse, create)
+FACTORY = computing(("groupbyattrs", "group_by_attrs"), parse, work)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from phoenix.engine.component import Consumer, Processor, ProcessorFactory, Settings
+from phoenix.engine.component import Settings, Work
 from phoenix.engine.config.section import Section
 from phoenix.engine.data import Metrics
 from phoenix.engine.ottl.context import Attributes
 from phoenix.engine.processors.actions import Action, parse_actions, run_actions
-from phoenix.engine.processors.sync import ComputingProcessor
+from phoenix.engine.processors.sync import computing
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +28,17 @@ def parse(section: Section) -> Config:
     return config
 
 
-def create(settings: Settings, config: Config, next_consumer: Consumer) -> Processor:
-    """Make the processor."""
+def work(_settings: Settings, config: Config) -> Work:
+    """What the processor does."""
 
-    def work(metrics: Metrics) -> Metrics:
+    def run(metrics: Metrics) -> Metrics:
         for resource in metrics.mutable().resource_metrics:
             attributes = Attributes(resource.resource.attributes)
             attributes.changed = run_actions(config.actions, attributes.values)
             attributes.write()
         return metrics
 
-    return ComputingProcessor(settings, next_consumer, work)
+    return Work(run, by_identity=True)
 
 
-FACTORY = ProcessorFactory(("resource",), parse, create)
+FACTORY = computing(("resource",), parse, work)

@@ -8,22 +8,35 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
-from phoenix.engine.component import Consumer, Settings
+from phoenix.engine.component import Consumer, Processor, ProcessorFactory, Settings, Work
+from phoenix.engine.config.section import Section
 from phoenix.engine.data import Metrics
 
 _INLINE_POINTS = 200
 
 
-class ComputingProcessor:
-    """Runs `work` on each request and hands the result on; None: nothing is left to hand on.
+def computing(
+    types: tuple[str, ...], parse: Callable[[Section], Any], work: Callable[[Settings, Any], Work]
+) -> ProcessorFactory:
+    """The factory of processors that only compute."""
 
-    `work` may raise ConsumeError; then nothing is handed on and the sender hears of it. It never runs twice at once.
+    def create(settings: Settings, config: Any, next_consumer: Consumer) -> Processor:
+        return ComputingProcessor(settings, next_consumer, work(settings, config))
+
+    return ProcessorFactory(types, parse, create, work)
+
+
+class ComputingProcessor:
+    """Runs `work` on each request and hands the result on.
+
+    When it raises ConsumeError nothing is handed on and the sender hears of it.
     """
 
     mutates = True
 
-    def __init__(self, settings: Settings, next_consumer: Consumer, work: Callable[[Metrics], Metrics | None]) -> None:
+    def __init__(self, settings: Settings, next_consumer: Consumer, work: Work) -> None:
         self._workers = settings.workers
         self._next = next_consumer
         self._work = work
@@ -42,9 +55,11 @@ class ComputingProcessor:
             ConsumeError: the work or the next consumer refused.
         """
         async with self._one_at_a_time:
-            if metrics.points < _INLINE_POINTS:
-                result = self._work(metrics)
+            before = metrics.points
+            if before < _INLINE_POINTS:
+                result = self._work.run(metrics)
             else:
-                result = await asyncio.get_running_loop().run_in_executor(self._workers, self._work, metrics)
+                result = await asyncio.get_running_loop().run_in_executor(self._workers, self._work.run, metrics)
+        self._work.passed(before, result.points if result else 0)
         if result is not None:
             await self._next.consume(result)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from phoenix.engine.component import Consumer, Processor, ProcessorFactory, Settings
+from phoenix.engine.component import Settings, Work
 from phoenix.engine.config.section import Section
 from phoenix.engine.data import Metrics
 from phoenix.engine.errors import ConsumeError
@@ -12,7 +12,7 @@ from phoenix.engine.ottl.context import LEVELS
 from phoenix.engine.ottl.errors import OttlError
 from phoenix.engine.ottl.functions import TRANSFORM
 from phoenix.engine.ottl.groups import ErrorMode, Faults, Group, compile_group, run_group
-from phoenix.engine.processors.sync import ComputingProcessor
+from phoenix.engine.processors.sync import computing
 
 MODES = tuple(mode.value for mode in ErrorMode)
 CONTEXTS = (*LEVELS, "instrumentation_scope")
@@ -67,14 +67,14 @@ def _group(section: Section) -> Group | None:
         on_statement=lambda index, message: section.fault(f"statements[{index}]", message),
         on_condition=lambda index, message: section.fault(f"conditions[{index}]", message),
     )  # fmt: skip
-    return group and Group(group.level, group.rules, group.conditions, own_mode)
+    return group and replace(group, error_mode=own_mode)
 
 
-def create(settings: Settings, config: Config, next_consumer: Consumer) -> Processor:
-    """Make the processor."""
+def work(settings: Settings, config: Config) -> Work:
+    """What the processor does."""
     groups = [(group, Faults(group.error_mode or config.error_mode, settings.log)) for group in config.groups]
 
-    def work(metrics: Metrics) -> Metrics:
+    def run(metrics: Metrics) -> Metrics:
         request = metrics.mutable()
         try:
             for group, faults in groups:
@@ -83,7 +83,7 @@ def create(settings: Settings, config: Config, next_consumer: Consumer) -> Proce
             raise ConsumeError(str(error), retryable=False) from error
         return metrics
 
-    return ComputingProcessor(settings, next_consumer, work)
+    return Work(run, by_identity=all(group.by_identity for group in config.groups))
 
 
-FACTORY = ProcessorFactory(("transform",), parse, create)
+FACTORY = computing(("transform",), parse, work)

@@ -12,6 +12,7 @@ from phoenix.engine.config.section import OTELCOL, Section
 from phoenix.engine.data import Metrics
 from phoenix.engine.endpoints import HttpServer, ListenAddress, listen_address
 from phoenix.engine.errors import BadData, ConsumeError
+from phoenix.engine.plan.shape import Shapes
 from phoenix.engine.receivers.inflate import ENCODINGS, inflate
 
 _PROTOBUF = "application/x-protobuf"
@@ -83,6 +84,7 @@ class OtlpReceiver:
         self._next = next_consumer
         self._workers = settings.workers
         self._max_body_bytes = config.max_body_bytes
+        self._shapes = Shapes()
         labels = {"receiver": str(settings.id), "transport": "http"}
         self._accepted = settings.telemetry.counter("otelcol_receiver_accepted_metric_points", **labels)
         self._refused = settings.telemetry.counter("otelcol_receiver_refused_metric_points", **labels)
@@ -119,7 +121,7 @@ class OtlpReceiver:
             return _refusal(400, _INVALID_ARGUMENT, f"unsupported Content-Encoding: {encoding}")
         try:
             body = await self._body(request, encoding)
-            metrics = Metrics.received(body)
+            metrics = await self._read(body)
         except web.HTTPRequestEntityTooLarge:
             return _refusal(
                 400, _INVALID_ARGUMENT, f"request body too large: the limit is {self._max_body_bytes} bytes"
@@ -138,6 +140,13 @@ class OtlpReceiver:
             return inflate(data, encoding, self._max_body_bytes)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._workers, inflate, data, encoding, self._max_body_bytes)
+
+    async def _read(self, body: bytes) -> Metrics:
+        if len(body) < _INLINE_BYTES:
+            return Metrics.received(body, self._shapes.find(body))
+        return await asyncio.get_running_loop().run_in_executor(
+            self._workers, lambda: Metrics.received(body, self._shapes.find(body))
+        )
 
     async def _hand_on(self, metrics: Metrics) -> web.Response:
         points = metrics.points

@@ -9,7 +9,7 @@ from phoenix.engine.merge import AGGREGATIONS, merge_points
 from phoenix.engine.ottl.context import Context
 from phoenix.engine.ottl.errors import OttlError, OttlSyntaxError
 from phoenix.engine.ottl.paths import Getter
-from phoenix.engine.ottl.signature import Editor, Function, params
+from phoenix.engine.ottl.signature import Editor, Function, by_identity, params
 from phoenix.engine.ottl.values import from_any
 
 
@@ -116,14 +116,19 @@ def _limit_buckets(point: Any, limit: int) -> None:
 
 
 AGGREGATES = (
-    Function(
-        "aggregate_on_attributes", params("function:text attributes:texts?"), _aggregate_on_attributes, level="metric"
-    ),
-    Function(
-        "aggregate_on_attribute_value",
-        params("function:text attribute:text values:values newValue:text"),
-        _aggregate_on_attribute_value,
-        level="metric",
+    *by_identity(
+        Function(
+            "aggregate_on_attributes",
+            params("function:text attributes:texts?"),
+            _aggregate_on_attributes,
+            level="metric",
+        ),
+        Function(
+            "aggregate_on_attribute_value",
+            params("function:text attribute:text values:values newValue:text"),
+            _aggregate_on_attribute_value,
+            level="metric",
+        ),
     ),
     Function("merge_histogram_buckets", params("bound:float method:text?"), _merge_histogram_buckets, level="metric"),
 )

@@ -9,7 +9,7 @@ from phoenix.engine.ottl.errors import OttlError, OttlSyntaxError
 from phoenix.engine.ottl.functions.text import need_text
 from phoenix.engine.ottl.paths import Getter
 from phoenix.engine.ottl.patterns import Pattern
-from phoenix.engine.ottl.signature import Function, params
+from phoenix.engine.ottl.signature import Function, by_identity, params
 from phoenix.engine.ottl.values import Value, comparison, kind_name, text_of
 
 _equal = comparison("==")
@@ -122,7 +122,7 @@ def _go_numbers(value: Value) -> Value:
             return value
 
 
-COLLECTIONS = (
+COLLECTIONS = by_identity(
     Function("Keys", params("target:value"), _keys),
     Function("Values", params("target:value"), _values),
     Function("ContainsValue", params("target:value item:value"), _contains_value),

@@ -8,7 +8,7 @@ from phoenix.engine.ottl.context import Context
 from phoenix.engine.ottl.errors import OttlError, OttlSyntaxError
 from phoenix.engine.ottl.paths import Access, Getter
 from phoenix.engine.ottl.patterns import Pattern, glob
-from phoenix.engine.ottl.signature import Editor, Function, MapTarget, params
+from phoenix.engine.ottl.signature import Editor, Function, MapTarget, by_identity, params
 from phoenix.engine.ottl.values import Value, kind_name, text_of
 
 
@@ -214,7 +214,7 @@ def _merge_maps(target: MapTarget, source: Getter, strategy: str) -> Editor:
 
 _REPLACED = "function:function? replacement_format:text?"
 
-EDITORS = (
+EDITORS = by_identity(
     Function("set", params("target:target value:value"), _set),
     Function("delete_key", params("target:map key:text"), _delete_key),
     Function("delete_matching_keys", params("target:map pattern:text"), _delete_matching_keys),

@@ -10,7 +10,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, M
 from phoenix.engine.ottl.context import Context
 from phoenix.engine.ottl.errors import OttlError, OttlSyntaxError
 from phoenix.engine.ottl.paths import Getter
-from phoenix.engine.ottl.signature import Editor, Function, params
+from phoenix.engine.ottl.signature import Editor, Function, by_identity, params
 from phoenix.engine.ottl.values import from_any, text_of
 
 _TEMPORALITIES = {
@@ -173,6 +173,7 @@ def _has_attribute(key: str, value: str) -> Getter:
 
 
 METRIC_EDITORS = (
+    *by_identity(
     Function("convert_sum_to_gauge", (), _convert_sum_to_gauge, level="metric"),
     Function(
         "convert_gauge_to_sum",
@@ -180,8 +181,9 @@ METRIC_EDITORS = (
         _convert_gauge_to_sum,
         level="metric",
     ),
-    Function("scale_metric", params("factor:float unit:text?"), _scale_metric, level="metric"),
     Function("copy_metric", params("name:value? description:value? unit:value?"), _copy_metric, level="metric"),
+    ),
+    Function("scale_metric", params("factor:float unit:text?"), _scale_metric, level="metric"),
     Function(
         "extract_count_metric", params("is_monotonic:bool suffix:text?"), _extract("count", _DISTRIBUTIONS, "_count"),
         level="metric",
@@ -200,7 +202,7 @@ METRIC_EDITORS = (
     ),
 )  # fmt: skip
 
-FILTER_CONVERTERS = (
+FILTER_CONVERTERS = by_identity(
     Function("HasAttrKeyOnDatapoint", params("key:text"), _has_attribute_key, level="metric"),
     Function("HasAttrOnDatapoint", params("key:text value:text"), _has_attribute, level="metric"),
 )

@@ -12,7 +12,7 @@ from phoenix.engine.ottl.context import Context
 from phoenix.engine.ottl.errors import OttlError, OttlSyntaxError
 from phoenix.engine.ottl.paths import Getter
 from phoenix.engine.ottl.patterns import Pattern
-from phoenix.engine.ottl.signature import Function, params
+from phoenix.engine.ottl.signature import Function, by_identity, params
 from phoenix.engine.ottl.values import Value, kind_name, text_of
 
 
@@ -139,7 +139,7 @@ def _format(form: str, values: Getter) -> Getter:
 
 _TARGET = params("target:value")
 
-TEXT = (
+TEXT = by_identity(
     Function("IsMatch", params("target:value pattern:text"), _is_match),
     Function("Concat", params("vals:values delimiter:value"), _concat),
     Function("Split", params("target:value delimiter:value"), _split),

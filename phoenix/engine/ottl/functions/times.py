@@ -10,7 +10,7 @@ from phoenix.engine.ottl.context import Context
 from phoenix.engine.ottl.errors import OttlError
 from phoenix.engine.ottl.functions.text import need_text
 from phoenix.engine.ottl.paths import Getter
-from phoenix.engine.ottl.signature import Function, params
+from phoenix.engine.ottl.signature import Function, by_identity, params
 from phoenix.engine.ottl.values import Duration, Time, Value, kind_name
 
 _ZERO_TIME_UNIX_NANO = -62_135_596_800_000_000_000
@@ -75,17 +75,19 @@ _TIME = params("time:value")
 _DURATION = params("duration:value")
 
 TIMES = (
-    Function("Duration", _DURATION, _duration),
-    Function("TruncateTime", params("time:value duration:value"), _truncate_time),
     Function("Now", (), _now),
-    Function("UnixNano", _TIME, _unix("UnixNano", 1)),
-    Function("UnixMicro", _TIME, _unix("UnixMicro", 1_000)),
-    Function("UnixMilli", _TIME, _unix("UnixMilli", 1_000_000)),
-    Function("UnixSeconds", _TIME, _unix("UnixSeconds", 1_000_000_000)),
-    Function("Nanoseconds", _DURATION, _length("Nanoseconds", 1)),
-    Function("Microseconds", _DURATION, _length("Microseconds", 1_000)),
-    Function("Milliseconds", _DURATION, _length("Milliseconds", 1_000_000)),
-    Function("Seconds", _DURATION, _length("Seconds", 1_000_000_000)),
-    Function("Minutes", _DURATION, _length("Minutes", 60_000_000_000)),
-    Function("Hours", _DURATION, _length("Hours", 3_600_000_000_000)),
+    *by_identity(
+        Function("Duration", _DURATION, _duration),
+        Function("TruncateTime", params("time:value duration:value"), _truncate_time),
+        Function("UnixNano", _TIME, _unix("UnixNano", 1)),
+        Function("UnixMicro", _TIME, _unix("UnixMicro", 1_000)),
+        Function("UnixMilli", _TIME, _unix("UnixMilli", 1_000_000)),
+        Function("UnixSeconds", _TIME, _unix("UnixSeconds", 1_000_000_000)),
+        Function("Nanoseconds", _DURATION, _length("Nanoseconds", 1)),
+        Function("Microseconds", _DURATION, _length("Microseconds", 1_000)),
+        Function("Milliseconds", _DURATION, _length("Milliseconds", 1_000_000)),
+        Function("Seconds", _DURATION, _length("Seconds", 1_000_000_000)),
+        Function("Minutes", _DURATION, _length("Minutes", 60_000_000_000)),
+        Function("Hours", _DURATION, _length("Hours", 3_600_000_000_000)),
+    ),
 )

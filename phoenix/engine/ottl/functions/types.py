@@ -8,7 +8,7 @@ from collections.abc import Callable
 from phoenix.engine.ottl.context import Context
 from phoenix.engine.ottl.errors import OttlError
 from phoenix.engine.ottl.paths import Getter
-from phoenix.engine.ottl.signature import Function, params
+from phoenix.engine.ottl.signature import Function, by_identity, params
 from phoenix.engine.ottl.values import Duration, Time, Value, kind_name, text_of
 
 
@@ -97,7 +97,7 @@ def _string(value: Value) -> Value:
 
 _TARGET = params("target:value")
 
-TYPES = (
+TYPES = by_identity(
     Function("IsString", _TARGET, _is_kind(str)),
     Function("IsInt", _TARGET, _is_kind(int)),
     Function("IsDouble", _TARGET, _is_kind(float)),

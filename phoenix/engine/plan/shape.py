@@ -1,0 +1,250 @@
+"""Shapes: payloads that are equal but for the times and values of their points.
+
+A shape is learned the second time a payload of its length and first resource comes, and recognised from then on by one
+pass over its bytes at memory speed. One that did not come again is given up; learning is tried ever more rarely then,
+so that a sender that never repeats itself costs little. Bounded: MAX_BYTES of payloads; the least recently used goes.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from xxhash import xxh3_64_intdigest
+
+from phoenix.otlp.errors import MalformedPayload
+from phoenix.otlp.layout import START, Layout, Offsets, learn
+from phoenix.otlp.model import MetricType
+from phoenix.otlp.walk import Irregular, extents, leading, messages, points_end
+from phoenix.otlp.wire import LENGTH, fields, varint
+
+MAX_BYTES = 192 << 20
+"""Payload bytes of all shapes together; arrays and templates take about twice as much again."""
+MAX_KEYS = 4096
+_FIRST, _LIST, _SCHEMA_URL = 0x0A, 0x12, 0x1A
+_DATA = {type << 3 | LENGTH: type for type in MetricType if type}
+_WORD = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """Points of one layout in one payload: where each begins and ends, and its number in the payload."""
+
+    layout: Layout
+    at: Offsets
+    end: Offsets
+    number: Offsets
+
+
+@dataclass(slots=True, eq=False)
+class Shape:
+    """One shape. `plans` is for whoever keeps something by shape, such as templates by their owner."""
+
+    template: npt.NDArray[np.uint64]
+    """a payload of it, padded to whole words"""
+    fixed: npt.NDArray[np.uint64]
+    """all ones where every payload of it has the same bits"""
+    lanes: tuple[Lane, ...]
+    points: int
+    plans: dict[object, Any] = field(default_factory=dict)
+
+    def fits(self, data: bytes) -> bool:
+        """Whether the payload, of the same length, is of this shape."""
+        whole = len(data) // _WORD
+        words = np.frombuffer(data, np.uint64, whole)
+        if (((words ^ self.template[:whole]) & self.fixed[:whole]) != 0).any():
+            return False
+        if whole * _WORD == len(data):
+            return True
+        rest = int.from_bytes(data[whole * _WORD :], "little")
+        return not (rest ^ int(self.template[whole])) & int(self.fixed[whole])
+
+
+@dataclass(slots=True)
+class _Candidate:
+    """What is known of payloads of one length and first resource."""
+
+    seen: int = 0
+    learn_at: int = 2
+    shape: Shape | None = None
+    fitted: bool = False
+
+
+class Shapes:
+    """The shapes of the payloads that come to one place. Of two threads asking at once the second gets None."""
+
+    def __init__(self, *, max_bytes: int = MAX_BYTES) -> None:
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._candidates: OrderedDict[tuple[int, int], _Candidate] = OrderedDict()
+        self._busy = threading.Lock()
+
+    def find(self, data: bytes) -> Shape | None:
+        """The payload's shape; None while it is not known, or has none."""
+        if not self._busy.acquire(blocking=False):  # NB: never waits; learning takes long
+            return None
+        try:
+            return self._find(data)
+        finally:
+            self._busy.release()
+
+    def _find(self, data: bytes) -> Shape | None:
+        key = _key(data)
+        if key is None or len(data) > self._max_bytes // 4:
+            return None
+        candidate = self._candidates.get(key)
+        if candidate is None:
+            self._candidates[key] = _Candidate(seen=1)
+            self._bound()
+            return None
+        self._candidates.move_to_end(key)
+        candidate.seen += 1
+        if candidate.shape is not None:
+            if candidate.shape.fits(data):
+                candidate.fitted = True
+                return candidate.shape
+            self._give_up(candidate, len(data))
+        if candidate.seen >= candidate.learn_at:
+            candidate.shape = read(data)
+            candidate.fitted = False
+            self._bytes += len(data) if candidate.shape else 0
+            if candidate.shape is None:
+                candidate.learn_at = 4 * candidate.seen
+            self._bound()
+        return candidate.shape
+
+    def _give_up(self, candidate: _Candidate, size_bytes: int) -> None:
+        # One that fitted for a while has changed once, and probably stays as it is now.
+        candidate.learn_at = candidate.seen + 1 if candidate.fitted else 2 * candidate.seen
+        candidate.shape = None
+        self._bytes -= size_bytes
+
+    def _bound(self) -> None:
+        while len(self._candidates) > MAX_KEYS or (self._bytes > self._max_bytes and len(self._candidates) > 1):
+            (size_bytes, _), gone = self._candidates.popitem(last=False)
+            self._bytes -= size_bytes if gone.shape else 0
+
+
+def _key(data: bytes) -> tuple[int, int] | None:
+    """Length and a digest of the first resource; None for what begins with none."""
+    try:
+        if data[0] != _FIRST:
+            return None
+        size, at = varint(data, 1)
+        raw, _ = leading(data, at, min(at + size, len(data)))
+    except (IndexError, Irregular, MalformedPayload):
+        return None
+    return len(data), xxh3_64_intdigest(raw)
+
+
+@dataclass(slots=True)
+class _Points:
+    """Points of one layout while a payload is read."""
+
+    at: list[int] = field(default_factory=list)
+    end: list[int] = field(default_factory=list)
+    number: list[int] = field(default_factory=list)
+
+
+def read(data: bytes) -> Shape | None:
+    """The shape of a payload; None if not all of its points have a layout, or it is laid out unusually."""
+    reader = _Reader(data)
+    try:
+        for start, end in messages(data, 0, len(data), _FIRST):
+            reader.resource(start, end)
+    except (Irregular, MalformedPayload, IndexError, UnicodeDecodeError):
+        return None
+    if not reader.regular or not reader.count:
+        return None
+    lanes = tuple(
+        Lane(layout, _array(points.at), _array(points.end), _array(points.number))
+        for layout, points in reader.found.items()
+    )
+    size = -(-len(data) // _WORD) * _WORD
+    fixed = np.full(size, 0xFF, np.uint8)
+    for lane in lanes:
+        layout = lane.layout
+        starts = [1] if starts_with_time(layout) else []
+        for offset in (*starts, *layout.variable):
+            _clear(fixed, lane.at + offset)
+        for offset in layout.tail_variable:
+            _clear(fixed, lane.end - offset)
+    fixed[len(data) :] = 0
+    template = np.frombuffer(data.ljust(size, b"\0"), np.uint64)
+    return Shape(template, fixed.view(np.uint64), lanes, reader.count)
+
+
+def starts_with_time(layout: Layout) -> bool:
+    """Whether points of the layout begin with their start time."""
+    return bool(layout.checks) and layout.checks[0] == (0, 0xFF, START)
+
+
+def _clear(octets: npt.NDArray[np.uint8], at: Offsets) -> None:
+    for byte in range(_WORD):
+        octets[at + byte] = 0
+
+
+def _array(numbers: list[int]) -> Offsets:
+    return np.array(numbers, np.int64)
+
+
+class _Reader:
+    """Finds the points of one payload, in order."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.found: dict[Layout, _Points] = {}
+        self.count = 0
+        self.regular = True
+
+    def resource(self, at: int, end: int) -> None:
+        """Read the ResourceMetrics in [at, end)."""
+        _, at = leading(self._data, at, end)
+        for start, stop in messages(self._data, at, end, _LIST, last=_SCHEMA_URL):
+            _, inner = leading(self._data, start, stop)
+            for first, last in messages(self._data, inner, stop, _LIST, last=_SCHEMA_URL):
+                self._metric(first, last)
+
+    def _metric(self, start: int, end: int) -> None:
+        data = self._data
+        holders = [item for item in fields(data, start, end) if (item.number << 3 | item.wire) in _DATA]
+        if len(holders) != 1:
+            # NB: a metric without data has no points, but filters may drop it: that is the ordinary way's to know.
+            self.regular = False
+            return
+        (holder,) = holders
+        type_ = _DATA[holder.number << 3 | LENGTH]
+        stop = points_end(data, holder.value, holder.end)
+        layout: Layout | None = None
+        for at, last in extents(data, holder.value, stop):
+            if layout is None or not _same(layout, data, at, last, type_):
+                layout = learn(data, at, last, type_)
+            if layout is None or (START in _tags(layout) and not starts_with_time(layout)):
+                self.regular = False
+                return
+            points = self.found.setdefault(layout, _Points())
+            points.at.append(at)
+            points.end.append(last)
+            points.number.append(self.count)
+            self.count += 1
+
+
+def _tags(layout: Layout) -> set[int]:
+    places = {place - 1 for place in layout.variable} | {0}
+    return {byte for offset, _, byte in layout.checks if offset in places}
+
+
+def _same(layout: Layout, data: bytes, at: int, end: int, type_: MetricType) -> bool:
+    """Whether the next point has the layout of the last, its key included: nothing but key fields between the two."""
+    if not layout.fits_one(data, at, end):
+        return False
+    key_fields = {7, 9, 10} if type_ is MetricType.HISTOGRAM else {7, 8}
+    inside = fields(data, at + layout.head, end - layout.tail)
+    try:
+        return all(item.number in key_fields for item in inside)
+    except MalformedPayload:
+        return False
