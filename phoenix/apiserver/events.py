@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -11,18 +11,32 @@ import orjson
 from phoenix.apimachinery.meta import Resource
 from phoenix.apiserver.codec import with_resource_version
 from phoenix.apiserver.selection import Selection
-from phoenix.apiserver.table import partial_object, render_table
+from phoenix.apiserver.table import IncludeObject, partial_object, render_table
 from phoenix.store.interface import EventType, StoreEvent
 
 Wire = dict[str, Any]
 
 
+INITIAL_EVENTS_END = "k8s.io/initial-events-end"
+"""Annotation of the bookmark after which a watch-list has told everything there was."""
+
+
 class Form(StrEnum):
-    """What an answer's objects look like."""
+    """What an answer's objects look like. Rows of tables carry metadata unless it says otherwise."""
 
     OBJECT = "object"
-    TABLE = "table"
     PARTIAL = "partial"
+    TABLE = "table"
+    TABLE_WITH_OBJECTS = "table with objects"
+    TABLE_BARE = "table without objects"
+
+    @property
+    def include(self) -> IncludeObject:
+        """What a table's rows carry."""
+        return _INCLUDES.get(self, IncludeObject.METADATA)
+
+
+_INCLUDES = {Form.TABLE_WITH_OBJECTS: IncludeObject.OBJECT, Form.TABLE_BARE: IncludeObject.NONE}
 
 
 def event_line(type_: str, value: bytes) -> bytes:
@@ -30,15 +44,22 @@ def event_line(type_: str, value: bytes) -> bytes:
     return b'{"type":"%b","object":%b}\n' % (type_.encode(), value)
 
 
-def bookmark_line(kind: type[Resource], revision: int) -> bytes:
-    """The event that says: you have seen everything up to here."""
+def bookmark_line(kind: type[Resource], form: Form, revision: int, *, initial_end: bool = False) -> bytes:
+    """The event that says: you have seen everything up to here; `initial_end`: and now come changes."""
     info = kind.info
-    value = {
-        "kind": info.kind,
-        "apiVersion": info.api_version,
-        "metadata": {"resourceVersion": str(revision), "creationTimestamp": None},
-    }
-    return event_line("BOOKMARK", orjson.dumps(value))
+    metadata: Wire = {"resourceVersion": str(revision), "creationTimestamp": None}
+    if initial_end:
+        metadata["annotations"] = {INITIAL_EVENTS_END: "true"}
+    wire: Wire = {"kind": info.kind, "apiVersion": info.api_version, "metadata": metadata}
+    if form is Form.PARTIAL:
+        wire = partial_object(wire)
+    elif form is not Form.OBJECT:
+        # A row, since a table's own metadata has no annotations; its cells are empty.
+        wire = render_table(kind, [wire], now=_EPOCH, include=form.include)
+    return event_line("BOOKMARK", orjson.dumps(wire))
+
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 def error_line(status: Wire) -> bytes:
@@ -111,9 +132,9 @@ class Change:
 def shaped(kind: type[Resource], form: Form, wire: Wire, now: datetime) -> bytes:
     """One object in a form."""
     match form:
-        case Form.TABLE:
-            return orjson.dumps(render_table(kind, [wire], now=now))
         case Form.PARTIAL:
             return orjson.dumps(partial_object(wire))
         case Form.OBJECT:
             return orjson.dumps(wire)
+        case _:
+            return orjson.dumps(render_table(kind, [wire], now=now, include=form.include))

@@ -286,7 +286,7 @@ class Fanout:
         for groups in list(self._groups.values()):
             for scope, group in list(groups.items()):
                 if scope.bookmarks:
-                    group.pending.append(bookmark_line(scope.kind, self.revision))
+                    group.pending.append(bookmark_line(scope.kind, scope.form, self.revision))
                     group.flush(self._buffer_limit, self.statistics)
         self._schedule_bookmarks()
 

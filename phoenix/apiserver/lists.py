@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,10 +12,11 @@ import orjson
 from phoenix.apimachinery.errors import BadRequest, Cause, Expired, ServerTimeout
 from phoenix.apiserver.events import Form
 from phoenix.apiserver.options import ListOptions
+from phoenix.apiserver.paging import CURRENT, ContinueExpired, read_token, write_token
 from phoenix.apiserver.selection import Selection, parse_selection
-from phoenix.apiserver.table import IncludeObject, partial_object, render_table
+from phoenix.apiserver.table import partial_object, render_table
 from phoenix.apiserver.target import Target
-from phoenix.store.interface import Record, Store
+from phoenix.store.interface import Compacted, Record, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,30 +26,24 @@ class _Page:
 
 
 class Lister:
-    """Answers lists from the store's memory. Every page of a list names the revision of its first page.
+    """Answers lists from the store's memory.
 
-    A later page shows the present objects, not those of that revision: a client that watches from it sees every
-    change since, so that what it holds in the end is right.
+    Guarantees: all pages of a list show the objects of one revision, that of its first page, and name it. When its
+    history is gone, the answer is 410 with a token that goes on with the present objects.
     """
 
     def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
         self._store = store
         self._now = now
 
-    def list(self, target: Target, options: ListOptions, form: Form, include: IncludeObject) -> bytes:
+    def list(self, target: Target, options: ListOptions, form: Form) -> bytes:
         """The collection as JSON in a form. Raises BadRequest, Expired, ServerTimeout."""
         selection = parse_selection(target.kind, options.label_selector, options.field_selector)
-        if options.resource_version:
-            self.check_version(options.resource_version)
         page = self._page(target, options, selection)
         info = target.kind.info
         match form:
             case Form.OBJECT:
                 return _join(f"{info.kind}List", info.api_version, page)
-            case Form.TABLE:
-                objects = [orjson.loads(record.value) for record in page.records]
-                table = render_table(target.kind, objects, now=self._now(), metadata=page.metadata, include=include)
-                return orjson.dumps(table)
             case Form.PARTIAL:
                 return orjson.dumps(
                     {
@@ -59,6 +52,12 @@ class Lister:
                         "metadata": page.metadata,
                         "items": [partial_object(orjson.loads(record.value)) for record in page.records],
                     }
+                )
+            case _:
+                objects = [orjson.loads(record.value) for record in page.records]
+                now, include = self._now(), form.include
+                return orjson.dumps(
+                    render_table(target.kind, objects, now=now, metadata=page.metadata, include=include)
                 )
 
     def check_version(self, text: str) -> int:
@@ -86,43 +85,57 @@ class Lister:
             return self._store.list(target.prefix)
         if selection.name is not None and (target.namespace or not target.kind.info.namespaced):
             record = self._store.get(target.prefix + selection.name)
-            records: Iterable[Record] = [record] if record is not None else []
-        else:
-            records = self._store.list(target.prefix)
-        return [record for record in records if selection.matches(orjson.loads(record.value))]
+            return _matching([record] if record is not None else [], selection)
+        return _matching(self._store.list(target.prefix), selection)
 
     def _page(self, target: Target, options: ListOptions, selection: Selection) -> _Page:
-        records = self.select(target, selection)
-        revision, after = self._store.revision, ""
+        present, after = self._store.revision, ""
+        revision = present
         if options.continue_token:
-            revision, after = _read_token(options.continue_token)
-            if revision > self._store.revision:
+            revision, after = read_token(options.continue_token)
+            if revision == CURRENT:
+                revision = present
+            if revision > present:
                 raise Expired("the continue token is of another store: list again from the start")
-            records = [record for record in records if record.key > after]
+        elif options.resource_version:
+            asked = self.check_version(options.resource_version)
+            revision = asked if options.exact else present
+        try:
+            found = self.select(target, selection) if revision == present else self._at(target, selection, revision)
+        except Compacted as error:
+            if after:
+                raise ContinueExpired(write_token(CURRENT, after)) from error
+            raise Expired(
+                f"The resourceVersion for the provided list is too old: {revision} ({error.oldest})"
+            ) from error
+        records = [record for record in found if record.key > after] if after else found
         metadata: dict[str, Any] = {"resourceVersion": str(revision)}
         if options.limit and len(records) > options.limit:
             remaining = len(records) - options.limit
             records = records[: options.limit]
-            metadata["continue"] = _token(revision, records[-1].key)
+            metadata["continue"] = write_token(revision, records[-1].key)
             if selection.everything:
                 metadata["remainingItemCount"] = remaining
         return _Page(records, metadata)
+
+    def _at(self, target: Target, selection: Selection, revision: int) -> Sequence[Record]:
+        """Records of a collection as they were at an earlier revision: what changed since is put back.
+
+        Raises Compacted.
+        """
+        then: dict[str, bytes | None] = {}
+        for event in self._store.history(target.prefix, after_revision=revision):
+            then.setdefault(event.key, event.previous)  # the first change since says what was there before
+        records = [record for record in self._store.list(target.prefix) if record.key not in then]
+        records += [Record(key, value, revision, revision) for key, value in then.items() if value is not None]
+        records.sort(key=lambda record: record.key)
+        return records if selection.everything else _matching(records, selection)
+
+
+def _matching(records: Iterable[Record], selection: Selection) -> list[Record]:
+    return [record for record in records if selection.matches(orjson.loads(record.value))]
 
 
 def _join(kind: str, api_version: str, page: _Page) -> bytes:
     head = orjson.dumps({"kind": kind, "apiVersion": api_version, "metadata": page.metadata})
     return b"".join((head[:-1], b',"items":[', b",".join([record.value for record in page.records]), b"]}"))
-
-
-def _token(revision: int, key: str) -> str:
-    return base64.urlsafe_b64encode(orjson.dumps([revision, key])).decode()
-
-
-def _read_token(token: str) -> tuple[int, str]:
-    try:
-        revision, key = orjson.loads(base64.urlsafe_b64decode(token))
-    except (binascii.Error, ValueError, TypeError):
-        revision, key = None, None
-    if not isinstance(revision, int) or not isinstance(key, str):
-        raise BadRequest("continue key is not valid: use the one of the last page, unchanged")
-    return revision, key

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from phoenix.apimachinery.errors import ApiError
+from phoenix.apimachinery.errors import ApiError, BadRequest
 from phoenix.apiserver.events import Form
 
 _ANY_JSON = ("application/json", "application/*", "*/*")
@@ -42,6 +42,25 @@ def negotiate(accept: str) -> Form:
             return _FORMS[wanted]
     msg = f"only application/json is served (also as=Table and as=PartialObjectMetadata), not {accept}"
     raise NotAcceptable(msg)
+
+
+_ROWS = {"": Form.TABLE, "Metadata": Form.TABLE, "Object": Form.TABLE_WITH_OBJECTS, "None": Form.TABLE_BARE}
+
+
+def form_of(accept: str, include_object: str) -> Form:
+    """The form for an Accept header and the `includeObject` parameter, which counts for tables alone.
+
+    Raises:
+        NotAcceptable: only other types are accepted.
+        BadRequest: includeObject is none of its values.
+    """
+    form = negotiate(accept)
+    if form is not Form.TABLE:
+        return form
+    found = _ROWS.get(include_object)
+    if found is None:
+        raise BadRequest(f"includeObject {include_object!r} is not None, Metadata or Object")
+    return found
 
 
 @lru_cache(maxsize=64)

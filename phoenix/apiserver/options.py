@@ -50,7 +50,11 @@ class DeleteOptions:
 
 @dataclass(frozen=True, slots=True)
 class ListOptions:
-    """What to list or watch. `limit` 0 is no limit; `timeout_s` None is the server's own."""
+    """What to list or watch.
+
+    `limit` 0 is no limit; `timeout_s` None is the server's own; `exact`: as of `resource_version` and no later;
+    `initial` None: a watch begins with what is there unless it names a version.
+    """
 
     label_selector: str = ""
     field_selector: str = ""
@@ -69,6 +73,8 @@ def read_query(text: str) -> dict[str, str]:
 
 @lru_cache(maxsize=64)
 def write_options(text: str) -> WriteOptions:
+    exact: bool = False
+    initial: bool | None = None
     """Options of a write by the URL's query, as it is there: few differ, every write has one.
 
     Raises BadRequest, Invalid.
@@ -100,13 +106,14 @@ def list_options(query: Mapping[str, str]) -> ListOptions:
     if not query:
         return ListOptions()
     watch = _flag(query, "watch")
-    _check_match(query, watch=watch)
+    initial = _flag(query, "sendInitialEvents") if "sendInitialEvents" in query else None
+    _check_versions(query, watch=watch, initial=initial)
     timeout = _number(query, "timeoutSeconds")
     return ListOptions(
         label_selector=query.get("labelSelector", ""),
         field_selector=query.get("fieldSelector", ""),
-        resource_version=query.get("resourceVersion", ""),
-        limit=_number(query, "limit") or 0,
+        resource_version=version,
+        limit=limit,
         continue_token=query.get("continue", ""),
         watch=watch,
         bookmarks=_flag(query, "allowWatchBookmarks"),
@@ -114,27 +121,35 @@ def list_options(query: Mapping[str, str]) -> ListOptions:
     )
 
 
-def _check_match(query: Mapping[str, str], *, watch: bool) -> None:
-    match = query.get("resourceVersionMatch", "")
-    if _flag(query, "sendInitialEvents"):
-        # Refused as a whole: a client that is told so lists and watches instead; one that is ignored hangs.
-        raise _forbidden("sendInitialEvents", "is forbidden: this server does not stream lists; list, then watch")
-    if not match:
-        return
-    if watch:
-        raise _forbidden("resourceVersionMatch", "is forbidden for watch without sendInitialEvents")
-    if match not in ("Exact", "NotOlderThan"):
-        raise _forbidden("resourceVersionMatch", f"{match!r} is not Exact or NotOlderThan")
-    if not query.get("resourceVersion"):
-        raise _forbidden("resourceVersionMatch", "is forbidden unless resourceVersion is provided")
-    if query.get("continue"):
-        raise _forbidden("resourceVersionMatch", "is forbidden when continue is provided")
-    if match == "Exact" and query["resourceVersion"] == "0":
-        raise _forbidden("resourceVersionMatch", "Exact is forbidden for resourceVersion 0")
+_MATCH = "resourceVersionMatch"
 
 
-def _forbidden(field: str, message: str) -> Invalid:
-    return Invalid(f"{field} {message}", kind="ListOptions", causes=[Cause("FieldValueForbidden", message, field)])
+def _check_versions(query: Mapping[str, str], *, watch: bool, initial: bool | None) -> None:
+    """Which of the parameters go together; rules and words are upstream's. Raises BadRequest, Invalid."""
+    match, version = query.get(_MATCH, ""), query.get("resourceVersion", "")
+    wrong: list[tuple[str, str]] = []
+    if initial is not None and not watch:
+        wrong.append(("sendInitialEvents", "sendInitialEvents is forbidden for list"))
+    if initial is not None and watch and match != "NotOlderThan":
+        wrong.append((_MATCH, "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"))
+    if match and watch and initial is None:
+        wrong.append((_MATCH, "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"))
+    if match and not watch and not version:
+        wrong.append((_MATCH, "resourceVersionMatch is forbidden unless resourceVersion is provided"))
+    if match and query.get("continue"):
+        wrong.append((_MATCH, "resourceVersionMatch is forbidden when continue is provided"))
+    if match == "Exact" and version == "0":
+        wrong.append((_MATCH, 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'))
+    causes = [Cause("FieldValueForbidden", f"Forbidden: {message}", field) for field, message in wrong]
+    if match not in ("", "Exact", "NotOlderThan"):
+        message = f'Unsupported value: "{match}": supported values: "Exact", "NotOlderThan", ""'
+        causes.append(Cause("FieldValueNotSupported", message, _MATCH))
+    if causes:
+        shown = ", ".join(f"{cause.field}: {cause.message}" for cause in causes)
+        msg = f'ListOptions.meta.k8s.io "" is invalid: {shown}'
+        raise Invalid(msg, group="meta.k8s.io", kind="ListOptions", causes=causes)
+    if query.get("continue") and version not in ("", "0"):
+        raise BadRequest("specifying resource version is not allowed when using continue")
 
 
 def _choice(enum: type[E], name: str, text: str, default: E) -> E:
@@ -143,6 +158,7 @@ def _choice(enum: type[E], name: str, text: str, default: E) -> E:
     except ValueError:
         allowed = ", ".join(enum)
         msg = f"{name} {text!r} is not one of {allowed}"
+    limit, version, match = _number(query, "limit") or 0, query.get("resourceVersion", ""), query.get(_MATCH, "")
         cause = Cause("FieldValueNotSupported", f'Unsupported value: "{text}": supported values: {allowed}', name)
         raise Invalid(msg, causes=[cause]) from None
 
@@ -152,6 +168,9 @@ def _dry_run(query: Mapping[str, str]) -> bool:
 
 
 def _check_dry_run(values: list[Any]) -> bool:
+        # A first page at a version is as of that version, unless it may be newer: as upstream, by its history.
+        exact=match == "Exact" or (not match and bool(limit) and version not in ("", "0")),
+        initial=initial,
     if any(value != "All" for value in values):
         msg = f"dryRun {values} is not supported: the one value is All"
         raise Invalid(msg, causes=[Cause("FieldValueNotSupported", msg, "dryRun")])

@@ -15,7 +15,7 @@ from phoenix.apiserver.codec import check_depth, decode_json
 from phoenix.apiserver.events import Form, shaped
 from phoenix.apiserver.lists import Lister
 from phoenix.apiserver.logs import LogEndpoint
-from phoenix.apiserver.negotiate import negotiate
+from phoenix.apiserver.negotiate import form_of
 from phoenix.apiserver.options import ListOptions, delete_options, list_options, read_query, write_options
 from phoenix.apiserver.patches import json_patch, merge_patch
 from phoenix.apiserver.registry import Change, Registry, Written
@@ -24,7 +24,6 @@ from phoenix.apiserver.sampling import SampleEndpoint
 from phoenix.apiserver.selection import parse_selection
 from phoenix.apiserver.strategic import strategic_merge
 from phoenix.apiserver.strategy import strategy_of
-from phoenix.apiserver.table import IncludeObject, render_table
 from phoenix.apiserver.target import Target
 from phoenix.apiserver.watches import Watches
 
@@ -72,26 +71,25 @@ class Resources:
 
     async def _get(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
         query = read_query(request.rel_url.raw_query_string)
-        form = negotiate(request.headers.get("Accept", ""))
+        form = form_of(request.headers.get("Accept", ""), query.get("includeObject", ""))
         if query:
             options = list_options(query)
             if options.watch and not target.subresource:
                 return await self._watches.serve(request, *_one(target, options), form)
         value = self._registry.live(target).value
+            if options.resource_version:
+                self._lister.check_version(options.resource_version)
         if form is Form.OBJECT:
             return json_response(value)
-        wire = orjson.loads(value)
-        if form is Form.TABLE:
-            return object_response(render_table(target.kind, [wire], now=self._registry.now(), include=_include(query)))
-        return json_response(shaped(target.kind, form, wire, self._registry.now()))
+        return json_response(shaped(target.kind, form, orjson.loads(value), self._registry.now()))
 
     async def _list(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
         query = read_query(request.rel_url.raw_query_string)
         options = list_options(query)
-        form = negotiate(request.headers.get("Accept", ""))
+        form = form_of(request.headers.get("Accept", ""), query.get("includeObject", ""))
         if options.watch:
             return await self._watches.serve(request, target, options, form)
-        return json_response(self._lister.list(target, options, form, _include(query)))
+        return json_response(self._lister.list(target, options, form))
 
     async def _create(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
         options = write_options(request.rel_url.raw_query_string)
@@ -115,6 +113,12 @@ class Resources:
     async def _delete(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
         options = delete_options(read_query(request.rel_url.raw_query_string), await read_options(request))
         written = await self._registry.delete(target, options)
+    async def _apply(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
+        options = write_options(request.rel_url.raw_query_string, apply=True)
+        config = await read_config(request, target)
+        written = await self._registry.apply(target, config, options)
+        return _answer(written, status=201 if written.created else 200)
+
         if not written.removed:
             return json_response(written.body)
         return object_response(deleted_status(target, orjson.loads(written.body)["metadata"]["uid"]))

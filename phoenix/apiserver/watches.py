@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import Any, Protocol
@@ -75,6 +76,15 @@ class _WebSocket:
             pass
 
 
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """Where a watch begins: after a revision (None: now), and whether with what is there."""
+
+    target: Target
+    after: int | None
+    initial: bool
+
+
 class Watches:
     """Serves watches.
 
@@ -103,12 +113,13 @@ class Watches:
         selection = parse_selection(target.kind, options.label_selector, options.field_selector)
         start = options.resource_version
         after = self._lister.check_version(start) if start not in ("", "0") else None
+        initial = after is None if options.initial is None else options.initial
         upgrade = request.headers.get("Upgrade", "").lower() == "websocket"
         framing = Framing.WEBSOCKET if upgrade else Framing.CHUNKED
         scope = Scope(target.kind, target.prefix, selection, form, framing, options.bookmarks)
         response, connection = await _open(request, upgrade=upgrade)
         try:
-            await self._run(request, response, connection, scope, after, target, options)
+            await self._run(request, connection, scope, _Start(target, after, initial=initial), options)
         except ApiError as error:
             await connection.send([error_line(error.to_status())])
         if isinstance(response, web.WebSocketResponse):
@@ -118,17 +129,18 @@ class Watches:
     async def _run(
         self,
         request: web.BaseRequest,
-        response: web.StreamResponse,
         connection: _Connection,
         scope: Scope,
-        after: int | None,
-        target: Target,
+        start: _Start,
         options: ListOptions,
     ) -> None:
         loop = asyncio.get_running_loop()
         until = loop.time() + (options.timeout_s or self._timeout_s)
-        if after is None:
-            after = await self._send_present(connection, scope, target)
+        after = self._store.revision if start.after is None else start.after
+        if start.initial:
+            after = await self._send_present(connection, scope, start.target)
+            if options.initial and scope.bookmarks:
+                await connection.send([bookmark_line(scope.kind, scope.form, after, initial_end=True)])
         after = await self._send_history(connection, scope, after)
         transport = request.transport
         if transport is None:
@@ -142,7 +154,7 @@ class Watches:
             await connection.live(watcher.ended, max(0.0, until - loop.time()))
             self._fanout.flush_scope(scope)
             if scope.bookmarks and not transport.is_closing():
-                transport.write(frame(scope.framing, [bookmark_line(scope.kind, self._fanout.revision)]))
+                transport.write(frame(scope.framing, [bookmark_line(scope.kind, scope.form, self._fanout.revision)]))
         finally:
             self._fanout.leave(scope, watcher)
 

@@ -117,6 +117,13 @@ class Store(Protocol):
         """Live records whose key begins with prefix, in key order, as of `revision`."""
         ...
 
+    def history(self, prefix: str, *, after_revision: int) -> Sequence[StoreEvent]:
+        """Events of keys under prefix with a revision greater than after_revision, up to the present one.
+
+        Raises Compacted, FutureRevision.
+        """
+        ...
+
     async def create(self, key: str, encode: Encode) -> Record:
         """Write a new key. Raises KeyExists."""
         ...

@@ -105,6 +105,11 @@ class SqliteStore:
         """Remove a key that is still at expected_revision. Raises KeyNotFound, RevisionConflict."""
         return await self._submit(EventType.DELETED, key, encode, expected_revision)
 
+    def history(self, prefix: str, *, after_revision: int) -> Sequence[StoreEvent]:
+        """Events after a revision, as they are kept. Raises Compacted, FutureRevision, StoreClosed."""
+        self._check_open()
+        return self._cache.since(prefix, after_revision)
+
     def watch(self, prefix: str, *, after_revision: int) -> Watcher:
         """History after a revision, then live events. Raises Compacted, FutureRevision, StoreClosed."""
         self._check_open()

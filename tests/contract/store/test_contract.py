@@ -134,11 +134,17 @@ async def test_events_carry_type_value_and_previous(store: Store) -> None:
     await store.create("a", text("one"))
     await store.update("a", text("two"), expected_revision=2)
     await store.delete("a", text("end"), expected_revision=3)
-    assert await take(stream, 3) == [
+    events = [
         StoreEvent(EventType.ADDED, "a", b"one@2", 2, None),
         StoreEvent(EventType.MODIFIED, "a", b"two@3", 3, b"one@2"),
         StoreEvent(EventType.DELETED, "a", b"end@4", 4, b"two@3"),
     ]
+    assert await take(stream, 3) == events
+    assert list(store.history("a", after_revision=0)) == events
+    assert list(store.history("a", after_revision=2)) == events[1:]
+    assert list(store.history("", after_revision=4)) == []
+    with pytest.raises(FutureRevision):
+        store.history("", after_revision=5)
 
 
 async def test_a_cancelled_wait_loses_no_event(store: Store) -> None:
