@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 from phoenix.apimachinery.errors import BadRequest, Cause, Invalid
+from phoenix.fieldmanagers.entries import MAX_MANAGER_CHARS, manager_problem
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -32,10 +33,18 @@ class Propagation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WriteOptions:
-    """How to write: `dry_run` does everything but store."""
+    """How to write: `dry_run` does everything but store.
+
+    `manager` owns the fields it sets. `apply`: it is a server-side apply; `force`: one that takes what others own;
+    `settled`: the managedFields of the object an apply makes.
+    """
 
     field_validation: FieldValidation = FieldValidation.WARN
     dry_run: bool = False
+    manager: str = "phoenix-apiserver"
+    apply: bool = False
+    force: bool = False
+    settled: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +80,47 @@ def read_query(text: str) -> dict[str, str]:
     return dict(parse_qsl(text, keep_blank_values=True)) if text else {}
 
 
-@lru_cache(maxsize=64)
-def write_options(text: str) -> WriteOptions:
-    exact: bool = False
-    initial: bool | None = None
-    """Options of a write by the URL's query, as it is there: few differ, every write has one.
+@lru_cache(maxsize=256)
+def write_options(text: str, user_agent: str = "", *, apply: bool = False) -> WriteOptions:
+    """Options of a write by the URL's query, as it is there, and the client's name: few differ, every write has them.
 
     Raises BadRequest, Invalid.
     """
     query = read_query(text)
-    validation = query.get("fieldValidation", "")
-    return WriteOptions(_choice(FieldValidation, "fieldValidation", validation, FieldValidation.WARN), _dry_run(query))
+    manager = query.get("fieldManager", "")
+    if causes := _manager_causes(manager, query, apply=apply):
+        shown = ", ".join(f"{cause.field}: {cause.message}" for cause in causes)
+        listed = shown if len(causes) == 1 else f"[{shown}]"
+        msg = f'PatchOptions.meta.k8s.io "" is invalid: {listed}'
+        raise Invalid(msg, group="meta.k8s.io", kind="PatchOptions", causes=causes)
+    return WriteOptions(
+        field_validation=_choice(
+            FieldValidation, "fieldValidation", query.get("fieldValidation", ""), FieldValidation.WARN
+        ),
+        dry_run=_dry_run(query),
+        manager=manager or _manager_of(user_agent),
+        apply=apply,
+        force="force" in query and _flag(query, "force"),
+    )
+
+
+def _manager_causes(manager: str, query: Mapping[str, str], *, apply: bool) -> list[Cause]:
+    causes: list[Cause] = []
+    if apply and not manager:
+        causes.append(Cause("FieldValueRequired", "Required value: is required for apply patch", "fieldManager"))
+    if problem := manager_problem(manager):
+        reason = "FieldValueTooLong" if problem.startswith("Too long") else "FieldValueInvalid"
+        causes.append(Cause(reason, problem, "fieldManager"))
+    if "force" in query and not apply:
+        message = "Forbidden: may not be specified for non-apply patch"
+        causes.append(Cause("FieldValueForbidden", message, "force"))
+    return causes
+
+
+def _manager_of(user_agent: str) -> str:
+    """The program's name of `kubectl/v1.32 (linux/amd64)`: who writes when nobody says."""
+    name = "".join(char for char in user_agent.partition("/")[0] if char.isprintable())
+    return name.encode(errors="replace")[:MAX_MANAGER_CHARS].decode(errors="ignore") or "unknown"
 
 
 def delete_options(query: Mapping[str, str], body: Mapping[str, Any] | None) -> DeleteOptions:

@@ -7,7 +7,7 @@ revision and no event. What is stored is the pruned JSON with its resourceVersio
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +27,7 @@ from phoenix.apiserver.codec import with_resource_version
 from phoenix.apiserver.namespaces import NamespaceGate
 from phoenix.apiserver.objectmeta import check_finalizers, keep_from_live, stamp_new
 from phoenix.apiserver.options import DeleteOptions, Propagation, WriteOptions
+from phoenix.apiserver.owners import Owners, applied, claim_new, take_managed
 from phoenix.apiserver.strategy import Wire, strategy_of
 from phoenix.apiserver.target import Target
 from phoenix.store.interface import KeyExists, KeyNotFound, Record, RevisionConflict, Store
@@ -42,11 +43,15 @@ _ATTEMPTS = 32  # lost races after which a write gives up; each is against anoth
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a write answers: the object's bytes and warnings. `removed`: it is gone (the bytes are its last state)."""
+    """What a write answers: the object's bytes and warnings. `removed`: it is gone (the bytes are its last state).
+
+    `created`: it was not there before (told of an apply, which may do either).
+    """
 
     body: bytes
     warnings: tuple[str, ...] = ()
     removed: bool = False
+    created: bool = False
 
 
 class Registry:
@@ -100,7 +105,9 @@ class Registry:
         strategy.prepare_create(wire)
         wire, warnings = admit(kind, wire, options.field_validation)
         metadata = wire["metadata"]
-        stamp_new(metadata, now=self.now(), generation=strategy.has_generation)
+        now = self.now()
+        stamp_new(metadata, now=now, generation=strategy.has_generation)
+        claim_new(kind, wire, options, timestamp(now))
         if target.namespace:
             self._gate.admit(target.namespace, metadata["name"], target)
         new = Target(kind, target.namespace, metadata["name"])
@@ -129,22 +136,48 @@ class Registry:
         for _ in range(_ATTEMPTS):
             live = self.live(target)
             old: Wire = orjson.loads(live.value)
-            new = self._changed(target, old, change(orjson.loads(live.value)), patch=patch)
-            if new == old:
+            wanted = change(orjson.loads(live.value))
+            owners = Owners(target, options, take_managed(old), take_managed(wanted))
+            new = self._changed(target, old, wanted, patch=patch)
+            if new == old and owners.untouched:
                 return Written(live.value)
             new, warnings = admit(target.kind, new, options.field_validation)
-            if new == old:
+            if new == old and owners.untouched:
                 return Written(live.value, tuple(warnings))
             self._check_update(target, old, new)
             metadata = new["metadata"]
             if strategy_of(target.kind).has_generation and _spec_of(new) != _spec_of(old):
                 metadata["generation"] = metadata.get("generation", 0) + 1
+            if managed := owners.after(old, new, self.now()):
+                metadata["managedFields"] = managed
             leaving = bool(metadata.get("deletionTimestamp")) and self._removable(target, new)
             if options.dry_run:
                 return Written(orjson.dumps(new), tuple(warnings), leaving)
             record = await self._replace(target, new, live, remove=leaving)
             if record is not None:
                 return Written(record.value, tuple(warnings), leaving)
+        raise _busy(target)
+
+    async def apply(self, target: Target, config: Wire, options: WriteOptions) -> Written:
+        """Server-side apply: create the object, or lay the configuration over it (see `owners.applied`).
+
+        Raises:
+            NotFound: of a status: no such object.
+            Conflict: others own what this would change, or its resourceVersion or uid is not the live one's.
+            BadRequest, Invalid: the configuration or what comes of it will not do.
+        """
+        for _ in range(_ATTEMPTS):
+            if target.subresource or self._store.get(target.key) is not None:
+                return await self.update(
+                    target, lambda live: applied(target, config, options, self.now(), live), options, patch=True
+                )
+            wire = applied(target, _named(target, config), options, self.now(), None)
+            try:
+                settled = replace(options, settled=take_managed(wire))
+                return replace(await self.create(replace(target, name=""), wire, settled), created=True)
+            except AlreadyExists:
+                if options.dry_run:
+                    raise
         raise _busy(target)
 
     async def delete(self, target: Target, options: DeleteOptions) -> Written:
@@ -243,6 +276,19 @@ class Registry:
         ]
         if causes:
             raise invalid(target.kind, target.name, causes)
+
+
+def _named(target: Target, config: Wire) -> Wire:
+    """A configuration that is to be created, by the name on the URL. Raises BadRequest, Conflict."""
+    metadata = config.get("metadata") or {}
+    name = metadata.get("name") or target.name
+    if name != target.name:
+        msg = f"the name of the object ({name}) does not match the name on the URL ({target.name})"
+        raise BadRequest(msg)
+    if uid := metadata.get("uid"):
+        reason = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+        raise _conflict(target, reason)
+    return {**config, "metadata": {**metadata, "name": name}}
 
 
 def _spec_of(wire: Wire) -> Wire:

@@ -10,6 +10,7 @@ import orjson
 from aiohttp import web
 
 from phoenix.apimachinery.errors import ApiError, BadRequest, MethodNotAllowed
+from phoenix.apiserver.applying import APPLY_PATCH, read_config
 from phoenix.apiserver.bodies import read_object, read_options, unsupported
 from phoenix.apiserver.codec import check_depth, decode_json
 from phoenix.apiserver.events import Form, shaped
@@ -92,12 +93,12 @@ class Resources:
         return json_response(self._lister.list(target, options, form))
 
     async def _create(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
-        options = write_options(request.rel_url.raw_query_string)
+        options = write_options(request.rel_url.raw_query_string, request.headers.get("User-Agent", ""))
         wire = await read_object(request)
         return _answer(await self._registry.create(target, wire, options), status=201)
 
     async def _update(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
-        options = write_options(request.rel_url.raw_query_string)
+        options = write_options(request.rel_url.raw_query_string, request.headers.get("User-Agent", ""))
         body = orjson.dumps(await read_object(request))
 
         def replace_by(_live: dict[str, Any]) -> Any:
@@ -106,7 +107,9 @@ class Resources:
         return _answer(await self._registry.update(target, replace_by, options, patch=False))
 
     async def _patch(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
-        options = write_options(request.rel_url.raw_query_string)
+        if request.content_type == APPLY_PATCH:
+            return await self._apply(request, target)
+        options = write_options(request.rel_url.raw_query_string, request.headers.get("User-Agent", ""))
         change = _change(request.content_type, decode_json(await request.read()), target)
         return _answer(await self._registry.update(target, change, options, patch=True))
 
@@ -173,7 +176,7 @@ def _change(content_type: str, patch: Any, target: Target) -> Change:
         merges[_STRATEGIC] = strategic_merge
     merge = merges.get(content_type)
     if merge is None:
-        raise unsupported(content_type, [_JSON_PATCH, *merges])
+        raise unsupported(content_type, [_JSON_PATCH, *merges, APPLY_PATCH])
     if not isinstance(patch, dict):
         raise BadRequest("a merge patch is a JSON object")
     return lambda live: merge(live, patch)

@@ -22,6 +22,7 @@ from phoenix.client.config import ClientConfig
 from phoenix.client.errors import Undecodable
 from phoenix.client.interface import Client, ListResult, WatchEvent
 from phoenix.client.ndjson import LineTooLong, lines
+from phoenix.client.serverside import ServerApplied, server_side_apply
 from phoenix.client.transport import Response, Transport, decode
 from phoenix.samples.model import SAMPLES, Sample, SampleBatch, SampleKind
 
@@ -143,6 +144,34 @@ class HttpClient:
     ) -> None:
         """Raises NotFound, Conflict (uid differs)."""
         await self.raw_delete(kind.info, name, namespace, uid=uid, propagation=propagation)
+
+    async def server_side_apply(
+        self,
+        obj: Mapping[str, Any] | Resource,
+        *,
+        field_manager: str,
+        force: bool = False,
+        dry_run: bool = False,
+        namespace: str = "default",
+        subresource: str = "",
+        field_validation: str = "Strict",
+    ) -> ServerApplied:
+        """Create the object, or lay what `obj` says over it; what this manager applied before and leaves out now goes.
+
+        Args:
+            obj: a manifest, or a model, of which only what was set is applied.
+            field_manager: who applies; owns what is applied.
+            force: take over what other managers own instead of raising Conflict.
+            namespace: where namespaced objects go that name none.
+
+        Raises:
+            Conflict: others own what this would change: a cause a field, reason FieldManagerConflict.
+            BadRequest, Invalid: the manifest is wrong.
+        """
+        return await server_side_apply(
+            self, obj, field_manager=field_manager, force=force, dry_run=dry_run, namespace=namespace,
+            subresource=subresource, field_validation=field_validation,
+        )  # fmt: skip
 
     async def post_samples(self, namespace: str, experiment: str, samples: Sequence[Sample]) -> None:
         """Report measurements; more than one request's worth goes in several."""
