@@ -73,6 +73,8 @@ class ListOptions:
     watch: bool = False
     bookmarks: bool = False
     timeout_s: int | None = None
+    exact: bool = False
+    initial: bool | None = None
 
 
 def read_query(text: str) -> dict[str, str]:
@@ -148,6 +150,7 @@ def list_options(query: Mapping[str, str]) -> ListOptions:
     initial = _flag(query, "sendInitialEvents") if "sendInitialEvents" in query else None
     _check_versions(query, watch=watch, initial=initial)
     timeout = _number(query, "timeoutSeconds")
+    limit, version, match = _number(query, "limit") or 0, query.get("resourceVersion", ""), query.get(_MATCH, "")
     return ListOptions(
         label_selector=query.get("labelSelector", ""),
         field_selector=query.get("fieldSelector", ""),
@@ -157,6 +160,9 @@ def list_options(query: Mapping[str, str]) -> ListOptions:
         watch=watch,
         bookmarks=_flag(query, "allowWatchBookmarks"),
         timeout_s=timeout or None,
+        # A first page at a version is as of that version, unless it may be newer: as upstream, by its history.
+        exact=match == "Exact" or (not match and bool(limit) and version not in ("", "0")),
+        initial=initial,
     )
 
 
@@ -197,7 +203,6 @@ def _choice(enum: type[E], name: str, text: str, default: E) -> E:
     except ValueError:
         allowed = ", ".join(enum)
         msg = f"{name} {text!r} is not one of {allowed}"
-    limit, version, match = _number(query, "limit") or 0, query.get("resourceVersion", ""), query.get(_MATCH, "")
         cause = Cause("FieldValueNotSupported", f'Unsupported value: "{text}": supported values: {allowed}', name)
         raise Invalid(msg, causes=[cause]) from None
 
@@ -207,9 +212,6 @@ def _dry_run(query: Mapping[str, str]) -> bool:
 
 
 def _check_dry_run(values: list[Any]) -> bool:
-        # A first page at a version is as of that version, unless it may be newer: as upstream, by its history.
-        exact=match == "Exact" or (not match and bool(limit) and version not in ("", "0")),
-        initial=initial,
     if any(value != "All" for value in values):
         msg = f"dryRun {values} is not supported: the one value is All"
         raise Invalid(msg, causes=[Cause("FieldValueNotSupported", msg, "dryRun")])

@@ -77,9 +77,9 @@ class Resources:
             options = list_options(query)
             if options.watch and not target.subresource:
                 return await self._watches.serve(request, *_one(target, options), form)
-        value = self._registry.live(target).value
             if options.resource_version:
                 self._lister.check_version(options.resource_version)
+        value = self._registry.live(target).value
         if form is Form.OBJECT:
             return json_response(value)
         return json_response(shaped(target.kind, form, orjson.loads(value), self._registry.now()))
@@ -113,15 +113,15 @@ class Resources:
         change = _change(request.content_type, decode_json(await request.read()), target)
         return _answer(await self._registry.update(target, change, options, patch=True))
 
-    async def _delete(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
-        options = delete_options(read_query(request.rel_url.raw_query_string), await read_options(request))
-        written = await self._registry.delete(target, options)
     async def _apply(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
         options = write_options(request.rel_url.raw_query_string, apply=True)
         config = await read_config(request, target)
         written = await self._registry.apply(target, config, options)
         return _answer(written, status=201 if written.created else 200)
 
+    async def _delete(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
+        options = delete_options(read_query(request.rel_url.raw_query_string), await read_options(request))
+        written = await self._registry.delete(target, options)
         if not written.removed:
             return json_response(written.body)
         return object_response(deleted_status(target, orjson.loads(written.body)["metadata"]["uid"]))
@@ -157,14 +157,6 @@ def _one(target: Target, options: ListOptions) -> tuple[Target, ListOptions]:
 
 def _answer(written: Written, *, status: int = 200) -> web.Response:
     return json_response(written.body, status=status, warnings=written.warnings)
-
-
-def _include(query: dict[str, str]) -> IncludeObject:
-    text = query.get("includeObject", "")
-    try:
-        return IncludeObject(text) if text else IncludeObject.METADATA
-    except ValueError:
-        raise BadRequest(f"includeObject {text!r} is not None, Metadata or Object") from None
 
 
 def _change(content_type: str, patch: Any, target: Target) -> Change:
