@@ -62,6 +62,9 @@ compatibility: $(STAMP) ## run kubectl, client libraries and their recorded requ
 	@rows=$$(mktemp) && { PHOENIX_COMPATIBILITY=$$rows $(BIN)/python -m pytest -n 2 --dist worksteal $(COMPATIBILITY); \
 	  $(BIN)/python -m tests.harness.compatibility $$rows; code=$$?; rm -f $$rows; exit $$code; }
 
+otelcol: $(STAMP) ## build the real Collector (needs Go; ten minutes the first time, cached afterwards)
+	@$(BIN)/python otelcol/build.py
+
 bench: $(STAMP) ## measured comparisons, each a ratio in one run
 	@$(BIN)/python -m benchmarks
 
