@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-mvp check fmt lint types imports schemas verify-schemas compatibility docs bench bench-deps clean lock
+.PHONY: help install demo test test-mvp check fmt lint types imports schemas verify-schemas compatibility docs otelcol bench bench-deps clean lock
 
 help: ## list every verb
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1|/' | awk -F'|' '{printf "  %-16s %s\n", $$1, $$2}'
