@@ -9,6 +9,8 @@ from controllers.catalog.reconciler import ProfileReconciler, TemplateReconciler
 from controllers.experiment import reconciler as experiment
 from controllers.garbage.reconciler import EventTtlReconciler, GarbageReconciler, TtlReconciler
 from controllers.hostlifecycle import reconciler as hostlifecycle
+from controllers.hostlifecycle.plan import DEFAULT_PATIENCE as DEFAULT_PATIENCE
+from controllers.hostlifecycle.plan import HostPatience as HostPatience
 from controllers.pipelinedeployment import reconciler as pipelinedeployment
 from controllers.placement import reconciler as placement
 from phoenix.aio.clock import Clock
@@ -33,11 +35,11 @@ OWNED: tuple[type[Resource], ...] = (Meter, LoadGenerator, Collector, PipelineDe
 """Kinds whose objects have owners."""
 
 
-def wire(manager: Manager, clock: Clock) -> None:
+def wire(manager: Manager, clock: Clock, patience: HostPatience = DEFAULT_PATIENCE) -> None:
     """Add every controller to the manager."""
     _experiments(manager, clock)
     _deployments(manager, clock)
-    _hosts(manager, clock)
+    _hosts(manager, clock, patience)
     _garbage(manager, clock)
     _catalog(manager, clock)
 
@@ -89,9 +91,9 @@ def _deployments(manager: Manager, clock: Clock) -> None:
     controller.watches(manager.informer(Meter), measured, when=_readiness_changed)
 
 
-def _hosts(manager: Manager, clock: Clock) -> None:
+def _hosts(manager: Manager, clock: Clock, patience: HostPatience) -> None:
     recorder = manager.recorder(hostlifecycle.COMPONENT)
-    reconciler = hostlifecycle.HostLifecycleReconciler(manager.client, recorder, clock)
+    reconciler = hostlifecycle.HostLifecycleReconciler(manager.client, recorder, clock, patience)
     hosts = manager.controller("hostlifecycle", reconciler, workers=1).reconciles(manager.informer(Host))
     for kind in hostlifecycle.PROCESS_KINDS:
         hosts.watches(manager.informer(kind), _host_of, when=_deletion_began)

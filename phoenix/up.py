@@ -1,8 +1,8 @@
 """All of Phoenix in one process: API server, controllers and agent, on one state folder.
 
-A composition file: the three still meet only at the API. Ends on SIGTERM or SIGINT in the order controllers, agent
-(with its workloads), server. When it is killed instead, the shim keeps the workloads for a while and the next `up`
-adopts them.
+A composition file: the three still meet only at the API. Without the agent it is `phoenix.serve`. Ends on SIGTERM or
+SIGINT in the order controllers, agent (with its workloads), server. When it is killed instead, the shim keeps the
+workloads for a while and the next `up` adopts them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 
 import uvloop
 
-from controllers.wiring import wire
+from controllers.wiring import DEFAULT_PATIENCE, HostPatience, wire
 from phoenix.agent.agent import Agent
 from phoenix.agent.config import AgentConfig
 from phoenix.agent.errors import AgentError
@@ -66,6 +66,10 @@ class UpConfig:
         catalog: folder of manifests applied at the start; None: none.
         otelcol: a real collector's binary; empty: looked for on PATH.
         request_log: log each API request.
+        agent: run this machine's agent too; False: hosts join by `phoenixctl agent`.
+        listen: address the API is bound to.
+        advertise: host name or address in the URL given to clients; empty: `listen`.
+        patience: when a host counts as silent, and as lost.
     """
 
     state: Path
@@ -75,10 +79,14 @@ class UpConfig:
     catalog: Path | None = CATALOG
     otelcol: str = ""
     request_log: bool = False
+    agent: bool = True
+    listen: str = "127.0.0.1"
+    advertise: str = ""
+    patience: HostPatience = DEFAULT_PATIENCE
 
 
 async def run(config: UpConfig, stop: asyncio.Event, *, ready: asyncio.Event | None = None) -> None:
-    """Run until `stop` is set. `ready` is set when the API answers, controllers run and the host is registered.
+    """Run until `stop` is set. `ready` is set when the API answers, controllers run and an agent of ours is registered.
 
     Raises:
         CannotStart: the state folder cannot be used, or the port is taken.
@@ -105,15 +113,26 @@ async def _serve(config: UpConfig) -> ApiServer:
         msg = f"cannot make the state folder {config.state}: {error.strerror}; give another one with --state"
         raise CannotStart(msg) from error
     port = choose_port(config)
-    settings = ServerConfig(state=config.state, port=port, request_log=config.request_log)
-    server = ApiServer(settings, logs=LocalLogs(config.state))
+    settings = ServerConfig(
+        state=config.state,
+        host=config.listen,
+        port=port,
+        advertise_host=config.advertise,
+        request_log=config.request_log,
+    )
+    server = ApiServer(settings, logs=LocalLogs(config.state) if config.agent else None)
     try:
         await server.start()
     except PermissionError as error:
         msg = f"cannot write to the state folder {config.state}: {error}; make it yours, or give another with --state"
         raise CannotStart(msg) from error
     except OSError as error:
-        if error.errno not in (errno.EADDRINUSE, errno.EADDRNOTAVAIL):
+        if error.errno == errno.EADDRNOTAVAIL:
+            msg = (
+                f"{config.listen} is no address of this machine: give one of its own with --listen, or 0.0.0.0 for all"
+            )
+            raise CannotStart(msg) from error
+        if error.errno != errno.EADDRINUSE:
             raise
         msg = f"port {port} is taken by another program; give another with --port, or --port 0 for any free one"
         raise CannotStart(msg) from error
@@ -122,22 +141,24 @@ async def _serve(config: UpConfig) -> ApiServer:
 
 async def _run_programs(config: UpConfig, client: HttpClient, stop: asyncio.Event, ready: asyncio.Event | None) -> None:
     manager = Manager(client)
-    wire(manager, SYSTEM_CLOCK)
-    agent = Agent(client, _agent_config(config))
+    wire(manager, SYSTEM_CLOCK, config.patience)
+    agent = Agent(client, _agent_config(config)) if config.agent else None
     async with asyncio.TaskGroup() as group:
-        host = group.create_task(agent.run(), name="agent")
+        host = group.create_task(agent.run(), name="agent") if agent else None
         controllers = group.create_task(manager.run(stop), name="controllers")
         announce = group.create_task(_announce(manager, agent, ready), name="ready")
         settle_collector()
         await stop.wait()
         announce.cancel()
         await asyncio.wait({controllers})
-        host.cancel()
+        if host is not None:
+            host.cancel()
 
 
-async def _announce(manager: Manager, agent: Agent, ready: asyncio.Event | None) -> None:
+async def _announce(manager: Manager, agent: Agent | None, ready: asyncio.Event | None) -> None:
     await manager.started.wait()
-    await agent.ready.wait()
+    if agent is not None:
+        await agent.ready.wait()
     if ready is not None:
         ready.set()
 
@@ -163,16 +184,16 @@ def choose_port(config: UpConfig) -> int:
         last = int(json.loads((config.state / "port.json").read_text())["port"])
     except (OSError, ValueError, KeyError, TypeError):
         last = DEFAULT_PORT
-    return last if _is_free(last) else 0
+    return last if _is_free(config.listen, last) else 0
 
 
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
+def _is_free(address: str, port: int) -> bool:
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((address, port))
         except OSError as error:
-            if error.errno in (errno.EADDRINUSE, errno.EACCES):
+            if error.errno in (errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL):
                 return False
             raise
     return True
@@ -207,7 +228,8 @@ def _parse(argv: Sequence[str]) -> UpConfig:
     )
 
 
-async def _main(config: UpConfig) -> None:
+async def run_until_signal(config: UpConfig) -> None:
+    """`run` until SIGTERM or SIGINT, saying on stdout when it is ready."""
     stop, ready = shutdown_event(), asyncio.Event()
 
     async def say() -> None:
@@ -223,15 +245,19 @@ async def _main(config: UpConfig) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of `python -m phoenix.up`; the exit code: 1, with a line on stderr, where it cannot start."""
-    config = _parse(sys.argv[1:] if argv is None else argv)
+    return start("up", _parse(sys.argv[1:] if argv is None else argv))
+
+
+def start(program: str, config: UpConfig) -> int:
+    """Run to the end; the exit code, see `main`."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
-        uvloop.run(_main(config))
+        uvloop.run(run_until_signal(config))
     except (*REFUSALS, BaseExceptionGroup) as error:
         refusal = refusal_of(error)
         if refusal is None:
             raise
-        sys.stderr.write(f"up: {refusal}\n")
+        sys.stderr.write(f"{program}: {refusal}\n")
         return 1
     return 0
 

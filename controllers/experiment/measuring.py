@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 
-from controllers.experiment.timeline import timeline_of, unix_nano, window_nano
+from controllers.experiment.timeline import CUT_OFF_AFTER_S, GRACE_S, timeline_of, unix_nano, window_nano
 from phoenix.analysis.judge import analyze
 from phoenix.analysis.model import AnalysisInput, AnalysisOutcome, JudgedVariant
 from phoenix.api.experiment import Experiment
@@ -15,6 +17,7 @@ from phoenix.apimachinery.meta import ObjectKey
 from phoenix.client.interface import Client
 from phoenix.samples.model import Sample
 
+NONE_LOST: Mapping[str, str] = MappingProxyType({})
 SETTLING_WINDOWS = 8
 """Samples of the newest windows are fetched again: a reporter that was cut off sends late."""
 SHORTEST_PACE_S, LONGEST_PACE_S = 0.5, 30.0
@@ -26,6 +29,8 @@ class _Cache:
     uid: str
     run: int
     judged_at: datetime | None = None
+    cut_off: bool = False
+    heard_again: datetime | None = None
     samples: dict[tuple[str, str, str, int, str], Sample] = field(default_factory=dict)
 
 
@@ -49,8 +54,30 @@ class Measuring:
         age_s = (now - judged_at).total_seconds()
         return max(0.0, pace_s - age_s) if age_s >= 0 else 0.0
 
+    def heard_again(self, experiment: Experiment, unheard: Collection[str], now: datetime) -> datetime | None:
+        """When every host that was cut off at the run's end was heard again; None: none was, or one still is.
+
+        Args:
+            unheard: hosts without a heartbeat since the end.
+            now: tells those whose heartbeat is still to come from those that are cut off.
+        """
+        cache, timeline = self._cache(experiment), timeline_of(experiment)
+        assert timeline is not None  # measured runs have one
+        if unheard:
+            cache.cut_off |= (now - timeline.measure_to).total_seconds() > GRACE_S + CUT_OFF_AFTER_S
+            cache.heard_again = None
+        elif cache.cut_off and cache.heard_again is None:
+            cache.heard_again = now
+        return cache.heard_again
+
     async def outcome(
-        self, experiment: Experiment, *, now: datetime, final: bool, measure_to: int | None = None
+        self,
+        experiment: Experiment,
+        *,
+        now: datetime,
+        final: bool,
+        measure_to: int | None = None,
+        lost: Mapping[str, str] = NONE_LOST,
     ) -> AnalysisOutcome:
         """Judge what there is.
 
@@ -59,6 +86,7 @@ class Measuring:
             now: for computedAt and progress.
             final: every sample there will be is here.
             measure_to: Unix nanoseconds at which to end instead, for a run stopped early.
+            lost: hosts of the run that are lost, and why they count as such.
         """
         timeline = timeline_of(experiment)
         assert timeline is not None  # measured runs have one
@@ -73,6 +101,7 @@ class Measuring:
                 for variant in spec.variants
             ],
             hosts=status.hosts,
+            lost_hosts=dict(lost),
             analysis=spec.analysis,
             cost=spec.cost,
             price_books={name: PriceBookSpec.from_wire(book) for name, book in books.items()},

@@ -10,12 +10,13 @@ Ending is a state of its own (`status.ending`): the phase changes when the last 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from controllers.experiment.status import NAME_TAKEN
-from controllers.experiment.timeline import GRACE_S, PATIENCE_S, timeline_of
+from controllers.experiment.timeline import GRACE_S, HOST_PATIENCE_S, PATIENCE_S, timeline_of
 from phoenix.api.collector import Collector
 from phoenix.api.experiment import Experiment, ExperimentPhase
 from phoenix.api.loadgenerator import LoadGenerator
@@ -202,9 +203,27 @@ def _failed_source(children: Children, since_start: timedelta) -> str:
     return ""
 
 
-def conclusion_due(experiment: Experiment, *, complete: bool, now: datetime) -> bool:
-    """Whether the final analysis may be made: all windows are in, or patience is over."""
+def conclusion_due(
+    experiment: Experiment,
+    *,
+    complete: bool,
+    now: datetime,
+    unheard: Collection[str] = (),
+    heard_again: datetime | None = None,
+) -> bool:
+    """Whether the final analysis may be made: all windows are in, or patience is over.
+
+    Args:
+        complete: every window has its samples.
+        unheard: hosts without a heartbeat since the end: cut off from the API, they may hold samples back.
+        heard_again: when the last of those that were cut off was heard again; None: none was.
+    """
     timeline = timeline_of(experiment)
-    if timeline is None:
+    if timeline is None or complete:
         return True
-    return complete or now >= timeline.measure_to + timedelta(seconds=GRACE_S + PATIENCE_S)
+    waited = now - timeline.measure_to - timedelta(seconds=GRACE_S)
+    if waited >= timedelta(seconds=HOST_PATIENCE_S):
+        return True
+    if waited < timedelta(seconds=PATIENCE_S) or unheard:
+        return False
+    return heard_again is None or now - heard_again >= timedelta(seconds=PATIENCE_S)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from controllers.experiment import children as make
-from controllers.experiment.measuring import Measuring
+from controllers.experiment.hosts import lost_hosts, unheard_hosts
+from controllers.experiment.measuring import NONE_LOST, Measuring
 from controllers.experiment.plan import Act, Children, Step, conclusion_due, next_step
 from controllers.experiment.resolve import Catalogue, Unresolved, resolve_experiment
 from controllers.experiment.settling import Settling
 from controllers.experiment.status import Draft
-from controllers.experiment.timeline import GRACE_S, plan_timeline, progress, timeline_of
+from controllers.experiment.timeline import GRACE_S, last_boundary, plan_timeline, progress, timeline_of
 from phoenix.aio.clock import Clock
 from phoenix.api.collector import Collector, CollectorRole
 from phoenix.api.experiment import Experiment, ExperimentPhase, ExperimentStatus
@@ -201,6 +202,8 @@ class ExperimentReconciler:
         taken = await self._ensure_source(experiment, children)
         timeline, now = timeline_of(experiment), self._clock.now()
         assert timeline is not None  # next_step() saw it
+        if lost := lost_hosts(experiment, (await self._client.list(Host)).items):
+            return await self._write_verdict(experiment, measure_to=last_boundary(experiment, now), lost=lost)
         if taken and now >= timeline.measure_from:
             failed = Step(Act.TEAR_DOWN, "SourceFailed", f"the source waits for {taken}", ExperimentPhase.FAILED)
             return await self._tear_down(experiment, children, failed)
@@ -241,17 +244,22 @@ class ExperimentReconciler:
         outcome = await self._measuring.outcome(experiment, now=now, final=False)
         done = outcome.results.input
         complete = done.expected_windows > 0 and done.windows >= done.expected_windows
-        if not conclusion_due(experiment, complete=complete, now=now):
-            if experiment.status.phase != ExperimentPhase.ANALYZING:
-                draft = self._draft(experiment)
-                draft.condition("Measuring", False, "Draining", "waiting for the last samples")
-                draft.status.phase, draft.status.progress = ExperimentPhase.ANALYZING, 1.0
-                await patch_status(self._client, experiment, draft.status)
-            return Result(requeue_after_s=0.2)
-        return await self._write_verdict(experiment)
+        hosts, timeline = (await self._client.list(Host)).items, timeline_of(experiment)
+        assert timeline is not None  # next_step() saw it
+        if not complete and (lost := lost_hosts(experiment, hosts)):
+            return await self._write_verdict(experiment, lost=lost)
+        unheard = unheard_hosts(experiment, hosts, timeline.measure_to)
+        heard = self._measuring.heard_again(experiment, unheard, now)
+        if conclusion_due(experiment, complete=complete, now=now, unheard=unheard, heard_again=heard):
+            return await self._write_verdict(experiment)
+        await patch_status(self._client, experiment, self._draft(experiment).draining(unheard))
+        return Result(requeue_after_s=0.2)
 
-    async def _write_verdict(self, experiment: Experiment, *, measure_to: int | None = None) -> Result:
-        outcome = await self._measuring.outcome(experiment, now=self._clock.now(), final=True, measure_to=measure_to)
+    async def _write_verdict(
+        self, experiment: Experiment, *, measure_to: int | None = None, lost: Mapping[str, str] = NONE_LOST
+    ) -> Result:
+        now = self._clock.now()
+        outcome = await self._measuring.outcome(experiment, now=now, final=True, measure_to=measure_to, lost=lost)
         assert outcome.verdict is not None  # a final analysis always has one
         status = self._draft(experiment).concluded(
             outcome.results, outcome.verdict, outcome.reason, outcome.promoted_candidate

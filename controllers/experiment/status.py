@@ -116,6 +116,14 @@ class Draft:
         else:
             self.condition("InputParity", False, "Unequal", "; ".join(results.problems)[:900])
 
+    def draining(self, unheard: Sequence[str]) -> ExperimentStatus:
+        """The measured time is over, samples are still to come; `unheard`: hosts without a heartbeat since."""
+        status = self.status
+        status.phase, status.progress = ExperimentPhase.ANALYZING, 1.0
+        of = f" of {', '.join(unheard[:4])}: no heartbeat since the measured time was over" if unheard else ""
+        self.condition("Measuring", False, "Draining", f"waiting for the last samples{of}")
+        return status
+
     def concluded(self, results: ExperimentResults, verdict: Verdict, reason: str, candidate: str) -> ExperimentStatus:
         """The verdict is there; processes are still to end."""
         status = self.status

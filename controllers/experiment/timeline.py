@@ -15,6 +15,10 @@ GRACE_S = 1.0
 """How long after a window's end its points may still reach the meter in time, seconds."""
 PATIENCE_S = 8.0
 """How long after the last window's grace its samples may still come in, seconds; then the analysis says what lacks."""
+HOST_PATIENCE_S = 300.0
+"""The same for hosts that are cut off from the API meanwhile: as long as it takes to call them lost, seconds."""
+CUT_OFF_AFTER_S = PATIENCE_S + 3.0
+"""A host unheard so long after the end is cut off: another that lives has had its heartbeat, seconds."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -59,6 +63,15 @@ def timeline_of(experiment: Experiment) -> Timeline | None:
     if not (status.started_at and status.measure_from and status.measure_to):
         return None
     return Timeline(*(parse_timestamp(text) for text in (status.started_at, status.measure_from, status.measure_to)))
+
+
+def last_boundary(experiment: Experiment, now: datetime) -> int | None:
+    """The end of the last whole window, Unix nanoseconds; None before one was measured."""
+    timeline, window_ns = timeline_of(experiment), window_nano(experiment.spec.timing)
+    if timeline is None or now < timeline.measure_from:
+        return None
+    end = unix_nano(now) // window_ns * window_ns
+    return end if end > unix_nano(timeline.measure_from) else None
 
 
 def progress(timeline: Timeline, now: datetime) -> float:

@@ -22,6 +22,16 @@ def kernel_range() -> tuple[int, int]:
     return int(low), int(high)
 
 
+def check_address(address: str) -> None:
+    """Raise AgentError where this machine does not have the address."""
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as sock:
+        try:
+            sock.bind((address, 0))
+        except OSError as error:
+            msg = f"{address} is no address of this machine ({error.strerror}): give another with --advertise-address"
+            raise AgentError(msg) from error
+
+
 class Ports:
     """The ports of one host's workloads. `address`: what they will listen on."""
 

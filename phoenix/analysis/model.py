@@ -34,6 +34,9 @@ class AnalysisInput(_Wire):
     run: int = Field(default=1, ge=1, description="run judged; samples of other runs are left out")
     variants: list[JudgedVariant] = Field(min_length=2, description="one Baseline, one or more Candidates")
     hosts: list[str] = Field(min_length=1, description="hosts that run every variant")
+    lost_hosts: dict[str, str] = Field(
+        default_factory=dict, description="hosts that were lost while it ran, and why they count as such"
+    )
     analysis: Analysis = Field(default_factory=Analysis, description="criteria, signals, critical series, confidence")
     cost: CostSpec = Field(default_factory=CostSpec, description="price books by name, size of the fleet")
     price_books: dict[str, PriceBookSpec] = Field(

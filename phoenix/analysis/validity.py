@@ -26,7 +26,7 @@ class Problem:
 
 def find_problems(inputs: AnalysisInput, joined: Joined) -> list[Problem]:
     """Every reason. Missing windows count only in a final analysis: in a live one they may still come."""
-    problems: list[Problem] = []
+    problems = [Problem("", f"host {name} was lost: {why}") for name, why in sorted(inputs.lost_hosts.items())]
     for place in joined.places:
         problems += _missing(inputs, joined, place) if inputs.final else ()
         problems += _restarts(joined, place)

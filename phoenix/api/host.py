@@ -10,6 +10,11 @@ from phoenix.api.collector import Engine
 from phoenix.apimachinery.meta import KindInfo, PrinterColumn, Resource, Status
 from phoenix.apimachinery.model import Model
 
+HEARTBEAT_MISSED = "HeartbeatMissed"
+"""Reason of Ready=Unknown: its agent has not been heard for a while, and may come back to what it left."""
+HOST_LOST = "HostLost"
+"""Reason of Ready=Unknown: it has been silent for so long that runs on it end."""
+
 
 class HostEngine(Model):
     """A collector engine found on the host."""

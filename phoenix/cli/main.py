@@ -11,7 +11,7 @@ from phoenix.cli.errors import CliError
 from phoenix.cli.exitcodes import ExitCode
 from phoenix.cli.parsing import build_parser, split_at_verb, subparser
 from phoenix.cli.session import GlobalOptions, Session
-from phoenix.cli.verbs import BY_NAME
+from phoenix.cli.verbs import BY_NAME, PROGRAMS
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -29,10 +29,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _main(words: list[str]) -> int:
     before, verb, after = split_at_verb(words)
-    if verb == "up":
+    if verb in PROGRAMS:
         from phoenix.cli.commands.up import hand_over
 
-        hand_over(before, after)
+        hand_over(before, after, PROGRAMS[verb])
     parser = build_parser()
     if "_ARGCOMPLETE" in os.environ:
         import argcomplete

@@ -44,12 +44,14 @@ class Verb:
         return cast(Command, importlib.import_module(f"phoenix.cli.commands.{self.name.replace('-', '_')}"))
 
 
-_RUN, _OBJECTS, _RUNS, _ROLLOUTS, _FILES, _OTHER = (
-    "Run Phoenix", "Objects", "Experiments", "Deployments", "Manifests", "Other",
+_RUN, _OBJECTS, _RUNS, _ROLLOUTS, _HOSTS, _FILES, _OTHER = (
+    "Run Phoenix", "Objects", "Experiments", "Deployments", "Hosts", "Manifests", "Other",
 )  # fmt: skip
 
 VERBS: tuple[Verb, ...] = (
     Verb("up", "run all of Phoenix on one state folder", _RUN),
+    Verb("serve", "run API server and controllers, for hosts that join", _RUN),
+    Verb("agent", "join this machine to a server as a host", _RUN),
     Verb("demo", "run a whole experiment from nothing to verdict, and clean up", _RUN),
     Verb("apply", "make objects what their manifests say", _OBJECTS),
     Verb("create", "create objects that must not exist yet", _OBJECTS),
@@ -66,10 +68,15 @@ VERBS: tuple[Verb, ...] = (
     Verb("promote", "promote the candidate, whatever the verdict", _RUNS),
     Verb("rollback", "undo a promotion", _RUNS),
     Verb("rollout", "status, history and undo of a deployment", _ROLLOUTS),
+    Verb("cordon", "place nothing new on a host", _HOSTS),
+    Verb("uncordon", "let a host be used again", _HOSTS),
+    Verb("drain", "move what runs on a host away, before it is taken down", _HOSTS),
     Verb("validate", "check manifests without a server", _FILES),
     Verb("render", "print what each collector would run", _FILES),
     Verb("api-resources", "list the kinds and their short names", _OTHER),
     Verb("completion", "print the completion script of a shell", _OTHER),
     Verb("version", "print the versions of client and server", _OTHER),
 )
+PROGRAMS = {"up": "phoenix.up", "serve": "phoenix.serve", "agent": "phoenix.agent"}
+"""Verbs that become another program, with flags of its own: verb → module."""
 BY_NAME: dict[str, Verb] = {verb.name: verb for verb in VERBS}

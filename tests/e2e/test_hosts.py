@@ -36,7 +36,7 @@ async def second_agent(phoenix: Cluster, state: Path) -> AsyncIterator[None]:
         shutil.copy(phoenix.state / name, state / name)
     with (state.parent / "b.log").open("ab") as log:
         agent = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "phoenix.agent", "--state", str(state), "--host", "b", "--stop-workloads",
+            sys.executable, "-m", "phoenix.agent", "--state", str(state), "--host-name", "b", "--stop-workloads",
             cwd=ROOT, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
     try:

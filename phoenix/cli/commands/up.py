@@ -42,11 +42,11 @@ def run(session: Session, options: UpOptions) -> int:
     hand_over(["--state", str(session.state)] if session.state else [], options.words)
 
 
-def hand_over(before: Sequence[str], after: Sequence[str]) -> NoReturn:
-    """Become phoenix.up, before anything else is imported. The last --state counts, $PHOENIX_STATE if there is none."""
+def hand_over(before: Sequence[str], after: Sequence[str], module: str = "phoenix.up") -> NoReturn:
+    """Become a program, before anything else is imported. The last --state counts, $PHOENIX_STATE if there is none."""
     words = [*before, *after]
     named = any(word == "--state" or word.startswith("--state=") for word in words)
     if not named and os.environ.get("PHOENIX_STATE"):
         words = ["--state", os.environ["PHOENIX_STATE"], *words]
     sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, "-m", "phoenix.up", *words])
+    os.execv(sys.executable, [sys.executable, "-m", module, *words])

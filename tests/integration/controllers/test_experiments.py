@@ -64,6 +64,7 @@ async def test_killed_at_any_write_it_ends_all_the_same_and_tells_each_event(ear
     await earth.experiment()
     for _ in range(150):
         await earth.clock.advance(0.7)
+        await earth.beat()
         for at in range(1, 30):
             cancelling = CancellingClient(earth.client, at, made=made)
             task = asyncio.create_task(earth.experiments(cancelling).reconcile(Request(KEY)))

@@ -26,7 +26,7 @@ from phoenix.api.loadprofile import LoadProfile
 from phoenix.api.meter import Meter
 from phoenix.api.pipeline import PipelineDeployment
 from phoenix.api.process import PROCESS_FINALIZER, ConfigAttempt, ProcessPhase
-from phoenix.apimachinery.conditions import ConditionStatus, set_condition, timestamp
+from phoenix.apimachinery.conditions import ConditionStatus, parse_timestamp, set_condition, timestamp
 from phoenix.apimachinery.errors import NotFound
 from phoenix.apimachinery.meta import ObjectKey, ObjectMeta, Resource
 from phoenix.apiserver.server import ApiServer, ServerConfig
@@ -42,6 +42,7 @@ R = TypeVar("R", bound=Resource)
 Process = Collector | LoadGenerator | Meter
 PROCESS_KINDS: tuple[type[Process], ...] = (Meter, Collector, LoadGenerator)
 PROFILES = Path(__file__).resolve().parents[3] / "resources" / "catalog" / "loadprofiles.yaml"
+HEARTBEAT_S = 10.0
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -187,6 +188,13 @@ class World:
         if new.status != item.status:
             await self.client.update_status(new)
 
+    async def beat(self) -> None:
+        """Every live host says that it lives."""
+        for host in (await self.client.list(Host)).items:
+            silent = self.clock.now() - parse_timestamp(host.status.heartbeat_at)
+            if host.metadata.name not in self.dead_hosts and silent.total_seconds() >= HEARTBEAT_S:
+                await self.host(host.metadata.name)
+
     async def collect_garbage(self) -> None:
         """What has no owner any more is deleted."""
         for kind in OWNED:
@@ -199,6 +207,8 @@ class World:
         if seconds:
             await self.clock.advance(seconds)
         for experiment in (await self.client.list(Experiment)).items:
+            if not experiment.status.phase.finished:
+                await self.beat()
             await _quietly(self.experiments(), experiment.key)
         for deployment in (await self.client.list(PipelineDeployment)).items:
             await _quietly(self.deployments(), deployment.key)
