@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-mvp check fmt lint types imports schemas verify-schemas compatibility docs otelcol bench bench-deps clean lock
+.PHONY: help install demo test test-mvp check fmt lint types imports schemas verify-schemas compatibility docs otelcol bench bench-deps clean lock kube kubectl go-build conformance
 
 help: ## list every verb
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1|/' | awk -F'|' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -71,6 +71,31 @@ bench: $(STAMP) ## measured comparisons, each a ratio in one run
 bench-deps: ## install the peers and load clients that bench compares with (Debian, as root): etcd, h2load, wrk
 	apt-get update -qq
 	apt-get install -y -qq --no-install-recommends etcd-server nghttp2-client wrk
+
+# What a real Kubernetes answers: built from the Go module proxy, once; the second time only links.
+KUBE_VERSION := $(shell sed -n 's|^[[:space:]]*k8s.io/kubernetes \(v[0-9.]*\)$$|\1|p' conformance/kube/go.mod)
+KUBE_BIN := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/phoenix/bin
+KUBE_LDFLAGS := -s -w -X k8s.io/component-base/version.gitVersion=$(KUBE_VERSION) \
+  -X k8s.io/component-base/version.gitMajor=$(word 1,$(subst ., ,$(KUBE_VERSION:v%=%))) \
+  -X k8s.io/component-base/version.gitMinor=$(word 2,$(subst ., ,$(KUBE_VERSION:v%=%)))
+
+kube: ## build a real kube-apiserver and its etcd (Go; ten minutes and 4 GB of Go's cache the first time)
+	@$(MAKE) --no-print-directory go-build PROGRAMS="kube-apiserver etcd"
+
+kubectl: ## build a real kubectl (Go; two minutes)
+	@$(MAKE) --no-print-directory go-build PROGRAMS=kubectl
+
+go-build:
+	@command -v go >/dev/null || { echo "this needs Go 1.25 or newer: https://go.dev/dl"; exit 2; }
+	@mkdir -p $(KUBE_BIN)
+	cd conformance/kube && nice -n 10 go build -p 2 -trimpath -ldflags "$(KUBE_LDFLAGS)" -o $(KUBE_BIN)/ \
+	  $(addprefix ./cmd/,$(PROGRAMS))
+
+conformance: $(STAMP) ## ask a real kube-apiserver and Phoenix the same (make kube first), and list what differs
+	@$(BIN)/python -m conformance record
+	@$(BIN)/python -m conformance shipped
+	@$(BIN)/python -m conformance compare
+	@$(BIN)/python -m conformance page
 
 lock: ## rewrite requirements.lock from the current environment
 	@$(BIN)/python -m pip freeze --all --exclude-editable | grep -v '^pip=' | grep -v '^phoenix' > requirements.lock

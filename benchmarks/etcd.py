@@ -36,12 +36,12 @@ def find() -> str:
 
 
 @contextlib.contextmanager
-def etcd(folder: Path) -> Iterator[Etcd]:
-    """An etcd with an empty store. Raises Unavailable."""
+def etcd(folder: Path, program: str = "") -> Iterator[Etcd]:
+    """An etcd with an empty store; `program` names another than the installed one. Raises Unavailable."""
     port, peer = free_port(), free_port()
     url, peer_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{peer}"
     arguments = [
-        find(), "--data-dir", str(folder / "etcd"), "--listen-client-urls", url, "--advertise-client-urls", url,
+        program or find(), "--data-dir", str(folder / "etcd"), "--listen-client-urls", url, "--advertise-client-urls", url,
         "--listen-peer-urls", peer_url, "--initial-advertise-peer-urls", peer_url,
         "--initial-cluster", f"default={peer_url}", "--log-level", "error",
         "--quota-backend-bytes", str(_QUOTA_BYTES),
