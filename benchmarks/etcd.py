@@ -41,7 +41,8 @@ def etcd(folder: Path, program: str = "") -> Iterator[Etcd]:
     port, peer = free_port(), free_port()
     url, peer_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{peer}"
     arguments = [
-        program or find(), "--data-dir", str(folder / "etcd"), "--listen-client-urls", url, "--advertise-client-urls", url,
+        program or find(), "--data-dir", str(folder / "etcd"),
+        "--listen-client-urls", url, "--advertise-client-urls", url,
         "--listen-peer-urls", peer_url, "--initial-advertise-peer-urls", peer_url,
         "--initial-cluster", f"default={peer_url}", "--log-level", "error",
         "--quota-backend-bytes", str(_QUOTA_BYTES),
