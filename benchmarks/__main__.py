@@ -25,6 +25,7 @@ BENCHMARKS = {
     "pipeline": "benchmarks.pipeline",
     "meter": "benchmarks.meter_throughput",
     "generator": "benchmarks.loadgen_throughput",
+    "engines": "benchmarks.engines",
     "store": "benchmarks.store_writes",
 }
 _PAIRS = 7
