@@ -1,9 +1,12 @@
-"""The HTTP server under the app: aiohttp's, with our body limit and our errors where no handler is reached."""
+"""The HTTP server under the app: our own front for plain requests, aiohttp for the rest, on one port.
+
+`front.Front` has a connection first and hands it over to aiohttp where it is asked for more than plain requests. Both
+call the same handler, with our body limit and our errors where no handler is reached.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
@@ -13,9 +16,12 @@ from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler
 
 from phoenix.apimachinery.errors import BadRequest, InternalError
+from phoenix.apiserver.front import Front, Handler
 from phoenix.apiserver.responses import error_response
 
-Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+IDLE_S = 75.0
+"""A client that neither asks nor takes an answer for so long is let go."""
+_SWEEP_S = 5.0
 
 
 class _StatusErrors(RequestHandler):
@@ -39,16 +45,66 @@ class _StatusErrors(RequestHandler):
 
 
 class ApiHttpServer(web.Server):
-    """`web.Server` for the API. A handler is cancelled when its client goes away, else idle watches would stay."""
+    """`web.Server` for the API. A handler is cancelled when its client goes away, else idle watches would stay.
 
-    def __init__(self, handler: Handler, *, max_body_bytes: int) -> None:
+    Args:
+        idle_s: seconds after which a connection is closed on which nothing happens.
+    """
+
+    def __init__(self, handler: Handler, *, max_body_bytes: int, idle_s: float = IDLE_S) -> None:
         super().__init__(handler, request_factory=self._request, handler_cancellation=True)
+        self.handler = handler
         self._max_body_bytes = max_body_bytes
-        self._kwargs = {"access_log": None, "keepalive_timeout": 75.0, "max_line_size": 32 << 10}
+        self._idle_s = idle_s
+        self._kwargs = {"access_log": None, "keepalive_timeout": idle_s, "max_line_size": 32 << 10}
+        self._fronts: dict[Front, None] = {}
+        self._sweeper: asyncio.TimerHandle | None = None
 
-    def __call__(self) -> RequestHandler:
+    def __call__(self) -> Any:
         """The protocol of one connection."""
+        return Front(self, self._loop)
+
+    def joined(self, front: Front) -> None:
+        """A connection is open."""
+        self._fronts[front] = None
+        if self._sweeper is None:
+            self._sweeper = self._loop.call_later(min(_SWEEP_S, self._idle_s), self._sweep)
+
+    def left(self, front: Front) -> None:
+        """A connection is closed, or aiohttp's."""
+        self._fronts.pop(front, None)
+
+    def hand_over(self, front: Front) -> RequestHandler:
+        """aiohttp's protocol for a connection."""
+        self.left(front)
         return _StatusErrors(self, loop=self._loop, **self._kwargs)
+
+    def _sweep(self) -> None:
+        """Let go of clients that do nothing: one timer for all of them."""
+        self._sweeper = None
+        now_s = self._loop.time()
+        for front in [front for front in self._fronts if front.is_idle(now_s, self._idle_s)]:
+            front.abort()
+        if self._fronts:
+            self._sweeper = self._loop.call_later(min(_SWEEP_S, self._idle_s), self._sweep)
+
+    def pre_shutdown(self) -> None:
+        """Take no more requests."""
+        super().pre_shutdown()
+        for front in list(self._fronts):
+            front.stop()
+
+    async def shutdown(self, timeout: float | None = None) -> None:
+        """Let requests finish (up to `timeout` seconds each), then close."""
+        tasks = [task for front in list(self._fronts) if (task := front.stop()) is not None]
+        if tasks:
+            await asyncio.wait(tasks, timeout=timeout)
+        await super().shutdown(timeout)
+        for front in list(self._fronts):
+            front.abort()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            self._sweeper = None
 
     def _request(
         self,
