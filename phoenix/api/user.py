@@ -57,3 +57,10 @@ class User(Resource):
         description="Somebody who may sign in with a token.",
     )
     spec: UserSpec = Field(default_factory=UserSpec, description="who he is")
+
+    @model_validator(mode="after")
+    def _own_name(self) -> Self:
+        if self.metadata.name.startswith("system:"):
+            msg = "metadata.name: names beginning with system: are the server's own"
+            raise ValueError(msg)
+        return self

@@ -6,6 +6,7 @@ table of routes would only cost time, and nothing can answer in another form tha
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable
@@ -24,7 +25,12 @@ from phoenix.apimachinery.errors import (
     ServiceUnavailable,
     TooManyRequests,
 )
-from phoenix.apiserver.credentials import Authenticator
+from phoenix.apiserver.access.caller import Caller
+from phoenix.apiserver.access.config import AccessConfig
+from phoenix.apiserver.access.gate import Access
+from phoenix.apiserver.access.reviews import is_review, review
+from phoenix.apiserver.access.tokenrequests import TokenEndpoint
+from phoenix.apiserver.bodies import read_object
 from phoenix.apiserver.discovery import discovery_response
 from phoenix.apiserver.fanout import Fanout
 from phoenix.apiserver.health import Health, version_response
@@ -35,7 +41,7 @@ from phoenix.apiserver.metrics import Metrics
 from phoenix.apiserver.openapi import openapi_response
 from phoenix.apiserver.registry import Registry
 from phoenix.apiserver.resources import Resources
-from phoenix.apiserver.responses import error_response
+from phoenix.apiserver.responses import error_response, object_response
 from phoenix.apiserver.sampling import SampleEndpoint, SampleStorage
 from phoenix.apiserver.target import Target, no_route, parse_target, split_path
 from phoenix.apiserver.watches import Watches
@@ -71,7 +77,7 @@ class ApiApp:
         fanout: Fanout,
         lifecycle: NamespaceLifecycle,
         metrics: Metrics,
-        authenticator: Authenticator,
+        access: Access,
         request_log: bool,
     ) -> None:
         self.registry = registry
@@ -81,7 +87,7 @@ class ApiApp:
         self.health = Health()
         self._resources = resources
         self._metrics = metrics
-        self._authenticator = authenticator
+        self.access = access
         self._request_log = request_log
         self._version = package_version()
 
@@ -93,14 +99,15 @@ class ApiApp:
         began = time.perf_counter()
         parts = split_path(request.rel_url.raw_path)
         target: Target | None = None
+        caller: Caller | None = None
         try:
-            if parts[0] not in _OPEN_PATHS or len(parts) > 1:
-                self._authenticator.check(request.headers.get("Authorization"))
-            if parts[0] in ("api", "apis") and len(parts) > (2 if parts[0] == "api" else 3):
-                target = parse_target(parts)
-                response = await self._resources.handler(request.method, target)(request, target)
+            if parts[0] in _OPEN_PATHS and len(parts) == 1:
+                response: web.StreamResponse = await self._other(request, parts)
             else:
-                response = await self._other(request, parts)
+                caller = self.access.identify(request)
+                if parts[0] in ("api", "apis") and len(parts) > (2 if parts[0] == "api" else 3):
+                    target = None if is_review(parts) else parse_target(parts)
+                response = await self._answer(request, parts, caller, target)
         except ApiError as error:
             response = error_response(error)
         except web.HTTPException as error:
@@ -110,8 +117,35 @@ class ApiApp:
         except Exception:
             _LOGGER.exception("request failed method=%s path=%s", request.method, request.rel_url.raw_path)
             response = error_response(InternalError("the server failed on this request; its log says why"))
+        except asyncio.CancelledError:
+            self._audit(request, caller, target, _CLIENT_GONE)  # what it wrote may be stored all the same
+            raise
+        self._audit(request, caller, target, response.status)
         self._note(request, target, response, time.perf_counter() - began)
         return response
+
+    async def _answer(
+        self, request: web.BaseRequest, parts: list[str], caller: Caller, target: Target | None
+    ) -> web.StreamResponse:
+        if target is not None:
+            handler = self._resources.handler(request.method, target)
+            entry = self.access.enter(request, caller, target, "")
+            try:
+                return await handler(request, target)
+            finally:
+                self.access.leave(entry)
+        if is_review(parts):
+            body = await read_object(request)
+            return object_response(review(self.access, caller, request.method, parts, body), status=201)
+        entry = self.access.enter(request, caller, None, "/" + "/".join(parts))
+        try:
+            return await self._other(request, parts)
+        finally:
+            self.access.leave(entry)
+
+    def _audit(self, request: web.BaseRequest, caller: Caller | None, target: Target | None, code: int) -> None:
+        if caller is not None and target is not None and request.method != "GET":
+            self.access.note(request, caller, target, code)
 
     async def _other(self, request: web.BaseRequest, parts: list[str]) -> web.StreamResponse:
         if request.method != "GET":
@@ -150,6 +184,7 @@ class ApiApp:
             )
 
 
+_CLIENT_GONE = 499  # as nginx has it: the client went away before its answer
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -173,6 +208,7 @@ def create_app(
     *,
     token: str,
     logs: LogSource | None = None,
+    access: AccessConfig | None = None,
     request_log: bool = False,
     bookmark_interval_s: float = 60.0,
     watch_timeout_s: float = 3600.0,
@@ -190,14 +226,16 @@ def create_app(
         if target.kind is Experiment:
             await samples.delete_experiment(target.namespace, target.name)
 
-    registry = Registry(store, now=now, before_removal=before_removal)
+    gate = Access(store, admin_token=token, config=access or AccessConfig())
+    registry = Registry(store, now=now, before_removal=before_removal, guards=gate.guards)
     fanout = Fanout(store, now=now, buffer_limit_bytes=watch_buffer_bytes, bookmark_interval_s=bookmark_interval_s)
     lifecycle = NamespaceLifecycle(store, registry)
-    fanout.listeners.append(lifecycle.notice)
+    fanout.listeners += [lifecycle.notice, gate.notice]
     lister = Lister(store, now)
     watches = Watches(store, fanout, lister, now=now, timeout_s=watch_timeout_s)
     log_endpoint = LogEndpoint(registry, logs)
-    resources = Resources(registry, lister, watches, SampleEndpoint(samples, registry), log_endpoint)
+    resources = Resources(registry, lister, watches, SampleEndpoint(samples, registry), log_endpoint,
+                          TokenEndpoint(store, registry, gate))  # fmt: skip
     return ApiApp(
         logs=log_endpoint,
         registry=registry,
@@ -205,6 +243,6 @@ def create_app(
         fanout=fanout,
         lifecycle=lifecycle,
         metrics=Metrics(store, fanout),
-        authenticator=Authenticator(token.encode()),
+        access=gate,
         request_log=request_log,
     )

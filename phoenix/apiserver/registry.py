@@ -22,6 +22,7 @@ from phoenix.apimachinery.errors import (
     NotFound,
     ServerTimeout,
 )
+from phoenix.apiserver.access.guards import Guards
 from phoenix.apiserver.admission import admit, default_type, invalid
 from phoenix.apiserver.codec import with_resource_version
 from phoenix.apiserver.namespaces import NamespaceGate
@@ -64,6 +65,7 @@ class Registry:
     Args:
         now: the time for creation and deletion stamps.
         before_removal: awaited before an object leaves the store; again when the removal did not happen.
+        guards: check what is written against who writes it; they raise Forbidden.
     """
 
     def __init__(
@@ -72,10 +74,12 @@ class Registry:
         *,
         now: Callable[[], datetime],
         before_removal: Callable[[Target], Awaitable[None]],
+        guards: Guards,
     ) -> None:
         self._store = store
         self.now = now
         self._before_removal = before_removal
+        self._guards = guards
         self._gate = NamespaceGate(store)
 
     def live(self, target: Target) -> Record:
@@ -108,6 +112,7 @@ class Registry:
         now = self.now()
         stamp_new(metadata, now=now, generation=strategy.has_generation)
         claim_new(kind, wire, options, timestamp(now))
+        self._guards.create(target, wire)
         if target.namespace:
             self._gate.admit(target.namespace, metadata["name"], target)
         new = Target(kind, target.namespace, metadata["name"])
@@ -145,6 +150,7 @@ class Registry:
             if new == old and owners.untouched:
                 return Written(live.value, tuple(warnings))
             self._check_update(target, old, new)
+            self._guards.update(target, old, new)
             metadata = new["metadata"]
             if strategy_of(target.kind).has_generation and _spec_of(new) != _spec_of(old):
                 metadata["generation"] = metadata.get("generation", 0) + 1

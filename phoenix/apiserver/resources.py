@@ -10,6 +10,7 @@ import orjson
 from aiohttp import web
 
 from phoenix.apimachinery.errors import ApiError, BadRequest, MethodNotAllowed
+from phoenix.apiserver.access.tokenrequests import TokenEndpoint
 from phoenix.apiserver.applying import APPLY_PATCH, read_config
 from phoenix.apiserver.bodies import read_object, read_options, unsupported
 from phoenix.apiserver.codec import check_depth, decode_json
@@ -39,7 +40,13 @@ class Resources:
     """Handlers by method for collections, objects and subresources."""
 
     def __init__(
-        self, registry: Registry, lister: Lister, watches: Watches, samples: SampleEndpoint, logs: LogEndpoint
+        self,
+        registry: Registry,
+        lister: Lister,
+        watches: Watches,
+        samples: SampleEndpoint,
+        logs: LogEndpoint,
+        tokens: TokenEndpoint,
     ) -> None:
         self._registry = registry
         self._lister = lister
@@ -51,6 +58,7 @@ class Resources:
         self._status: dict[str, Handler] = {"GET": self._get, "PUT": self._update, "PATCH": self._patch}
         self._samples: dict[str, Handler] = {"GET": samples.list, "POST": samples.add}
         self._log: dict[str, Handler] = {"GET": logs.get}
+        self._token: dict[str, Handler] = {"GET": tokens.show, "POST": tokens.create, "DELETE": tokens.revoke}
 
     def handler(self, method: str, target: Target) -> Handler:
         """The handler for a method. Raises MethodNotAllowed."""
@@ -58,6 +66,8 @@ class Resources:
             table = self._samples
         elif target.subresource == "log":
             table = self._log
+        elif target.subresource == "token":
+            table = self._token
         elif target.subresource:
             table = self._status
         else:

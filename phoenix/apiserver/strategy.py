@@ -6,12 +6,13 @@ The registry calls these with decoded objects it owns. A kind that is not in the
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from phoenix.api.core import Event, Namespace
 from phoenix.api.experiment import Experiment
 from phoenix.api.pipeline import PipelineRevision
+from phoenix.api.rbac import ClusterRole, ClusterRoleBinding, Role, RoleBinding
 from phoenix.apimachinery.errors import Cause
 from phoenix.apimachinery.meta import Resource
 
@@ -85,6 +86,16 @@ def _new_namespace(new: Wire) -> None:
     new["status"] = {"phase": "Active"}
 
 
+def _binding_update(old: Wire, new: Wire) -> list[Cause]:
+    if old.get("roleRef") == new.get("roleRef"):
+        return []
+    return [
+        Cause("FieldValueInvalid", "Invalid value: cannot change roleRef: delete the binding, make another", "roleRef")
+    ]
+
+
+_ROLES = Strategy(has_generation=False, unconditional_update=True, strategic_merge=True)
+
 _BY_KIND: dict[type[Resource], Strategy] = {
     Experiment: Strategy(check_update=_experiment_update),
     PipelineRevision: Strategy(check_update=_revision_update),
@@ -92,6 +103,8 @@ _BY_KIND: dict[type[Resource], Strategy] = {
         prepare_create=_new_namespace, has_generation=False, unconditional_update=True, strategic_merge=True
     ),
     Event: Strategy(has_generation=False, unconditional_update=True, strategic_merge=True),
+    **dict.fromkeys((Role, ClusterRole), _ROLES),
+    **dict.fromkeys((RoleBinding, ClusterRoleBinding), replace(_ROLES, check_update=_binding_update)),
 }
 
 

@@ -11,9 +11,11 @@ from urllib.parse import unquote
 
 from phoenix.api.collector import Collector
 from phoenix.api.experiment import Experiment
+from phoenix.api.host import Host
 from phoenix.api.loadgenerator import LoadGenerator
 from phoenix.api.meter import Meter
 from phoenix.api.scheme import BY_PLURAL, KINDS
+from phoenix.api.user import User
 from phoenix.apimachinery.errors import NotFound
 from phoenix.apimachinery.meta import Resource
 
@@ -104,4 +106,6 @@ def _has_subresource(kind: type[Resource], subresource: str) -> bool:
         return kind.info.has_status
     if subresource == "log":
         return kind in (Collector, LoadGenerator, Meter)
+    if subresource == "token":
+        return kind in (User, Host, Collector, LoadGenerator, Meter)
     return subresource == "samples" and kind is Experiment
