@@ -12,7 +12,7 @@ from phoenix.api.collector import Engine
 from phoenix.api.experiment import Experiment
 from phoenix.api.pipeline import NameRef, PipelineDeployment, PipelineSource, PipelineTemplate
 from phoenix.cli.catalogue import Catalogue
-from phoenix.cli.commands.apply import schema_lines
+from phoenix.cli.documents import schema_lines
 from phoenix.cli.errors import did_you_mean
 from phoenix.cli.fieldhints import unknown_field_lines
 from phoenix.cli.rendering import Planned, planned, render_planned, resolve_planned

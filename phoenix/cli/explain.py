@@ -18,9 +18,11 @@ from phoenix.apimachinery.errors import (
 )
 
 if TYPE_CHECKING:
+    from phoenix.apimachinery.meta import Resource
     from phoenix.manifest.objects import ManifestObject
 
 _UNKNOWN_FIELD = re.compile(r'unknown field "([^"]+)"')
+_UNKNOWN = "there is no such field"
 _HINTS: tuple[tuple[type[ApiError], str], ...] = (
     (Unauthorized, "the token is not this server's: name the right --state or --kubeconfig"),
     (Forbidden, ""),
@@ -40,12 +42,29 @@ def explain(error: ApiError, origin: ManifestObject | None = None) -> list[str]:
     return [f"{origin.where(cause.field)}: {origin.ref}: {_said(cause)}" for cause in found]
 
 
+def explain_change(error: ApiError, kind: type[Resource], ref: str) -> list[str]:
+    """One line a fault of a change to an object that is in no file, with the field that was probably meant."""
+    found = list(_causes(error))
+    if not found:
+        return [f"{ref}: {_with_hint(error)}"]
+    return [f"{ref}: {_said(cause)}{_meant(kind, cause)}" for cause in found]
+
+
+def _meant(kind: type[Resource], cause: Cause) -> str:
+    if cause.message != _UNKNOWN:
+        return ""
+    from phoenix.cli.fieldhints import suggest_field
+
+    hint = suggest_field(kind, cause.field)
+    return f"; {hint}" if hint else ""
+
+
 def _causes(error: ApiError) -> Iterator[Cause]:
     if error.causes and isinstance(error, Invalid):
         yield from error.causes
         return
     for field in _UNKNOWN_FIELD.findall(error.message):
-        yield Cause("FieldValueInvalid", "there is no such field", field)
+        yield Cause("FieldValueInvalid", _UNKNOWN, field)
 
 
 def _said(cause: Cause) -> str:

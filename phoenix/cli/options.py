@@ -10,7 +10,7 @@ def duration_s(text: str) -> float:
     from phoenix.apimachinery.units import parse_duration
 
     try:
-        return float(text) if text.replace(".", "", 1).isdigit() else parse_duration(text)
+        return float(text) if text.removeprefix("-").replace(".", "", 1).isdigit() else parse_duration(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 

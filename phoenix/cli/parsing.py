@@ -197,12 +197,19 @@ def subparser(root: argparse.ArgumentParser, verb: str) -> Parser:
     raise KeyError(verb)
 
 
+def _inner(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
+    """Of a verb's actions, `rollout status`; each takes the global flags, too."""
+    nested = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+    return [inner for action in nested for inner in action.choices.values()]
+
+
 def _filler(verb: Verb) -> Callable[[Parser], None]:
     def fill(parser: Parser) -> None:
         command = verb.load()
         parser.description = command.DESCRIPTION
         parser.epilog = "examples:\n" + "\n".join(f"  {line}" for line in command.EXAMPLES.strip().splitlines())
         command.flags(parser)
-        _add_globals(parser, argparse.SUPPRESS)
+        for inner in (*_inner(parser), parser):
+            _add_globals(inner, argparse.SUPPRESS)
 
     return fill

@@ -10,7 +10,7 @@ from phoenix.api.experiment import ExperimentPhase
 from phoenix.cli.errors import UsageError, did_you_mean
 
 Wire = dict[str, Any]
-_FORMS = ("condition", "jsonpath", "delete", "create", "phase", "verdict")
+FORMS = ("condition", "jsonpath", "delete", "create", "phase", "verdict")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def parse_goal(text: str) -> Goal:
             return _jsonpath(text, rest)
         case "verdict":
             return _verdict(text, rest)
-    hint = did_you_mean(form, list(_FORMS)) if not equals or form not in _FORMS else ""
+    hint = did_you_mean(form, list(FORMS)) if not equals or form not in FORMS else ""
     examples = "condition=NAME[=VALUE], phase=NAME, jsonpath={PATH}=VALUE, delete, create or verdict"
     raise UsageError(f'"{text}" is nothing to wait for', f"{hint + ' ' if hint else ''}write {examples}")
 

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
-from contextlib import aclosing
 from dataclasses import dataclass
+from typing import Any
 
 from phoenix.apimachinery.errors import ApiError, NotFound
-from phoenix.apimachinery.meta import KindInfo, Resource
-from phoenix.cli.completing import complete_refs
-from phoenix.cli.errors import CliError, UsageError, WaitFailed
+from phoenix.cli.changing import add_dry_run_flag
+from phoenix.cli.errors import CliError, UsageError
 from phoenix.cli.explain import explain
-from phoenix.cli.files import add_files_flag, load
 from phoenix.cli.finding import not_found
-from phoenix.cli.following import follow
-from phoenix.cli.kinds import Ref, kind_of, parse_refs, qualified, scope
-from phoenix.cli.options import add_selector_flag, add_timeout_flag, add_wait_flag
-from phoenix.cli.progress import Progress
+from phoenix.cli.gone import until_gone
+from phoenix.cli.kinds import qualified
+from phoenix.cli.options import add_timeout_flag, add_wait_flag, boolean
+from phoenix.cli.selecting import Selection, Target, add_selection_flags, read_selection, targets
 from phoenix.cli.session import Session
+from phoenix.cli.wire import send
 from phoenix.client.http import HttpClient
 
 DESCRIPTION = "Delete objects. Waits until each is gone: an experiment goes when its last process has ended."
@@ -27,170 +25,143 @@ phoenixctl delete experiment http-lean
 phoenixctl delete exp/http-lean pd/edge --timeout=1m
 phoenixctl delete -f resources/examples/
 phoenixctl delete experiments -l team=checkout --wait=false
+phoenixctl delete pd edge --cascade=orphan          its collectors run on
 """
+_CASCADE = {"background": "Background", "foreground": "Foreground", "orphan": "Orphan"}
 
 
 @dataclass(frozen=True, slots=True)
 class DeleteOptions:
-    """What: `refs`, `files`, or objects of `kind` by selector (empty with --all)."""
+    """What, and how: propagation is what becomes of dependents; grace_s None is the server's own."""
 
-    refs: tuple[Ref, ...] = ()
-    files: tuple[str, ...] = ()
-    kind: type[Resource] | None = None
-    label_selector: str = ""
+    selection: Selection
+    propagation: str = "Background"
+    grace_s: int | None = None
     wait: bool = True
     timeout_s: float = 60.0
     ignore_not_found: bool = False
-    dry_run: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Doomed:
-    """One object to delete."""
-
-    info: KindInfo
-    name: str
-    namespace: str
-
-    def __str__(self) -> str:
-        return f"{self.info.singular}/{self.name}"
+    dry_run: str = "none"
+    names_only: bool = False
+    ask: bool = False
 
 
 def flags(parser: argparse.ArgumentParser) -> None:
-    """What, and how long to wait."""
-    words = parser.add_argument(
-        "what", nargs="*", metavar="KIND|KIND/NAME", help="objects: KIND NAME... or KIND/NAME..."
-    )
-    words.completer = complete_refs  # type: ignore[attr-defined]  # argcomplete's own way
-    add_files_flag(parser, required=False)
-    add_selector_flag(parser)
-    parser.add_argument("--all", action="store_true", help="every object of the kind in the namespace")
+    """What, how, and how long to wait."""
+    add_selection_flags(parser)
+    parser.add_argument(
+        "--cascade", default="background", nargs="?", const="background", metavar="HOW",
+        help="what becomes of what it owns: background or foreground deletion, or orphan (default: background)",
+    )  # fmt: skip
+    parser.add_argument("--grace-period", type=int, metavar="SECONDS", help="0 or more; -1: as the object says")
+    parser.add_argument("--now", action="store_true", help="same as --grace-period=1")
+    parser.add_argument("--force", action="store_true", help="with --grace-period=0; finalizers still hold")
     add_wait_flag(parser, default=True, help_text="wait until they are gone (default: true)")
     add_timeout_flag(parser, "60s")
     parser.add_argument("--ignore-not-found", action="store_true", help="an object that is not there is no error")
-    parser.add_argument("--dry-run", choices=("none", "server"), default="none", help="server: check, delete nothing")
+    parser.add_argument("-i", "--interactive", action="store_true", help="ask before anything is deleted")
+    parser.add_argument("-o", "--output", choices=("name",), default="", metavar="FORMAT", help="name")
+    add_dry_run_flag(parser)
 
 
 def options(arguments: argparse.Namespace) -> DeleteOptions:
     """Raises UsageError."""
-    words, by_selector = arguments.what, bool(arguments.selector or arguments.all)
-    if bool(words) == bool(arguments.filename):
-        raise UsageError("what is to be deleted?", "name objects, or files with -f")
-    kind = None
-    if by_selector:
-        if len(words) != 1 or "/" in words[0]:
-            raise UsageError("-l and --all take one kind and no name", "write `delete experiments -l a=b`")
-        kind = kind_of(words[0])
+    selection = read_selection(arguments, "deleted")
     return DeleteOptions(
-        refs=tuple(parse_refs(words)) if words and not by_selector else (),
-        files=tuple(arguments.filename),
-        kind=kind,
-        label_selector=arguments.selector,
+        selection,
+        propagation=_propagation(arguments.cascade),
+        grace_s=_grace_s(arguments),
         wait=arguments.wait,
         timeout_s=arguments.timeout,
-        ignore_not_found=arguments.ignore_not_found,
-        dry_run=arguments.dry_run == "server",
+        # NB: with --all and -l what went meanwhile is gone, which is what was wanted.
+        ignore_not_found=arguments.ignore_not_found or not selection.named,
+        dry_run=arguments.dry_run,
+        names_only=arguments.output == "name",
+        ask=arguments.interactive,
     )
+
+
+def _propagation(text: str) -> str:
+    if text.lower() in _CASCADE:
+        return _CASCADE[text.lower()]
+    try:
+        return "Background" if boolean(text) else "Orphan"  # kubectl's older words
+    except argparse.ArgumentTypeError:
+        raise UsageError(f'--cascade "{text}"', f"choose from {', '.join(_CASCADE)}") from None
+
+
+def _grace_s(arguments: argparse.Namespace) -> int | None:
+    given = arguments.grace_period
+    if arguments.now and given not in (None, -1):
+        raise UsageError("--now and --grace-period contradict each other", "give one of them")
+    if arguments.force and given not in (None, 0):
+        raise UsageError("--force goes with --grace-period=0", "leave --grace-period out")
+    if given is not None and given < -1:
+        raise UsageError(f"--grace-period {given} is less than nothing", "give seconds, or -1")
+    if arguments.now:
+        return 1
+    return 0 if arguments.force else None if given == -1 else given
 
 
 async def run(session: Session, options: DeleteOptions) -> int:
     """Delete all, then wait for all. Exit 1 if one could not be deleted, 3 if the wait ran out."""
     async with session.client() as client:
-        doomed, failed = await _doomed(session, client, options)
-        waiting: list[tuple[_Doomed, str]] = []
-        for item in doomed:
+        found, failed = await targets(session, client, options.selection)
+        if options.selection.files:
+            found.reverse()  # what refers goes before what it refers to
+        if options.ask and found and not _agreed(session, found):
+            session.note("nothing was deleted")
+            return int(failed)
+        waiting: list[tuple[Target, str]] = []
+        for target in found:
             try:
-                uid = await _delete(client, item, dry_run=options.dry_run)
+                uid = await _delete(client, target, options)
             except NotFound:
                 if not options.ignore_not_found:
                     failed = True
-                    said = await not_found(client, item.info, item.name, item.namespace)
+                    said = await not_found(client, target.info, target.name, target.namespace)
                     session.error(said.message, said.hint)
                 continue
             except ApiError as error:
                 failed = True
                 session.error(explain(error)[0])
                 continue
-            suffix = " (server dry run)" if options.dry_run else ""
-            session.line(f"{qualified(item.info)}/{item.name} deleted{suffix}")
-            if uid and not options.dry_run:
-                waiting.append((item, uid))
+            _say(session, target, options)
+            if uid:
+                waiting.append((target, uid))
         session.out.flush()
         if options.wait and waiting:
-            await _wait(session, client, waiting, options.timeout_s)
-    return 1 if failed else 0
+            await until_gone(session, client, waiting, options.timeout_s)
+    return int(failed)
 
 
-async def _doomed(session: Session, client: HttpClient, options: DeleteOptions) -> tuple[list[_Doomed], bool]:
-    namespace = session.namespace
-    if options.kind is not None:
-        info = options.kind.info
-        listed = await client.raw_list(info, scope(info, namespace), label_selector=options.label_selector)
-        names = [item["metadata"]["name"] for item in listed.get("items") or []]
-        if not names:
-            session.note(f"no {info.plural} match")
-        return [_Doomed(info, name, scope(info, namespace)) for name in names], False
-    if options.refs:
-        return [_Doomed(ref.kind.info, ref.name, scope(ref.kind.info, namespace)) for ref in options.refs], False
-    loaded = load(options.files)
-    for fault in loaded.errors:
-        session.error(str(fault))
-    # The other way round than they were made: what refers goes before what it refers to.
-    found = [
-        _Doomed(item.kind.info, item.key.name, scope(item.kind.info, item.key.namespace or namespace))
-        for item in reversed(loaded.objects)
-    ]
-    return found, bool(loaded.errors)
+def _say(session: Session, target: Target, options: DeleteOptions) -> None:
+    suffix = f" ({options.dry_run} dry run)" if options.dry_run != "none" else ""
+    words = "" if options.names_only else f" deleted{suffix}"
+    session.line(f"{qualified(target.info)}/{target.name}{words}")
 
 
-async def _delete(client: HttpClient, item: _Doomed, *, dry_run: bool) -> str:
-    """Ask for it; the uid to wait for, empty when it is gone already."""
-    params = {"dryRun": "All"} if dry_run else None
-    answer = await client.raw_delete(item.info, item.name, item.namespace, params=params)
-    return "" if answer.get("kind") == "Status" else str(answer["metadata"]["uid"])
+def _agreed(session: Session, found: list[Target]) -> bool:
+    if not session.err.isatty():
+        raise CliError("-i asks, and there is nobody at a terminal to answer", "leave -i out")
+    session.note("to be deleted: " + ", ".join(map(str, found)))
+    session.err.write("delete them? (y/N) ")
+    session.err.flush()
+    return input().strip().lower() in ("y", "yes")
 
 
-async def _wait(session: Session, client: HttpClient, waiting: list[tuple[_Doomed, str]], timeout_s: float) -> None:
-    left = list(waiting)
-    try:
-        async with asyncio.timeout(timeout_s), Progress(session, "") as progress:
-            while left:
-                item, uid = left[0]
-                progress.text = f"waiting until {item} is gone"
-                await _until_gone(session, client, item, uid, progress)
-                left.pop(0)
-    except TimeoutError:
-        item, _ = left[0]
-        raise await _still_there(client, item, timeout_s) from None
-
-
-async def _until_gone(session: Session, client: HttpClient, item: _Doomed, uid: str, progress: Progress) -> None:
-    changes = follow(
-        client, item.info, item.namespace, field_selector=f"metadata.name={item.name}", on_trouble=session.note
-    )
-    there = False
-    async with aclosing(changes):
-        async for change in changes:
-            if change.type == "SYNCED":
-                if not there:
-                    return
-                continue
-            same = change.wire["metadata"].get("uid") == uid
-            if change.type == "DELETED" and same:
-                return
-            if same:
-                there = True
-                held = change.wire["metadata"].get("finalizers") or []
-                progress.text = f"waiting until {item} is gone (held by {', '.join(held) or 'nothing any more'})"
-
-
-async def _still_there(client: HttpClient, item: _Doomed, timeout_s: float) -> CliError:
-    try:
-        wire = await client.raw_get(item.info, item.name, item.namespace)
-        held = ", ".join(wire["metadata"].get("finalizers") or [])
-    except ApiError:
-        held = ""
-    return WaitFailed(
-        f"{item} is still there after {timeout_s:g} s" + (f", held by {held}" if held else ""),
-        f"it is being deleted: see `phoenixctl describe {item}`, or wait with `phoenixctl wait {item} --for=delete`",
-    )
+async def _delete(client: HttpClient, target: Target, options: DeleteOptions) -> str:
+    """Ask for it; the uid to wait for, empty when it is gone already, or stays."""
+    if options.dry_run == "client":
+        await send(client, "GET", target.path)
+        return ""
+    body: dict[str, Any] = {
+        "kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": options.propagation,
+    }  # fmt: skip
+    if options.grace_s is not None:
+        body["gracePeriodSeconds"] = options.grace_s
+    if options.dry_run == "server":
+        body["dryRun"] = ["All"]
+    answer = await send(client, "DELETE", target.path, body)
+    if options.dry_run == "server" or answer.get("kind") == "Status":
+        return ""
+    return str(answer["metadata"]["uid"])

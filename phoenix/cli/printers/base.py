@@ -40,12 +40,14 @@ class Page:
         objects: in order; empty where a printer takes a table.
         table: a `Table` of them, for printers that take one.
         single: one object was asked for by name, not a list.
+        version: of the list, to watch from; empty where it is not known.
     """
 
     info: KindInfo
     objects: Sequence[Wire] = ()
     table: Wire | None = None
     single: bool = False
+    version: str = ""
 
 
 class Printer(Protocol):

@@ -14,6 +14,7 @@ class JsonPrinter:
     """One object, or a List."""
 
     wants_table = False
+    prints_whole = True  # a watch event, where events are asked for
 
     def print(self, pages: Sequence[Page], out: TextIO) -> None:
         """Print it."""

@@ -16,10 +16,15 @@ class YamlPrinter:
     """One object, or a List."""
 
     wants_table = False
+    prints_whole = True  # a watch event, where events are asked for
+
+    def __init__(self) -> None:
+        self._printed = False
 
     def print(self, pages: Sequence[Page], out: TextIO) -> None:
-        """Print it."""
-        out.write(to_yaml(as_one(pages)))
+        """Print it; of a watch, documents."""
+        out.write(("---\n" if self._printed else "") + to_yaml(as_one(pages)))
+        self._printed = True
 
 
 def to_yaml(value: Any) -> str:
