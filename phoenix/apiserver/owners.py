@@ -19,7 +19,7 @@ from phoenix.apiserver.target import Target
 from phoenix.fieldmanagers.entries import UPDATE, Entries, Writer, is_reset, sent_entries, stored_entries, to_wire
 from phoenix.fieldmanagers.errors import ApplyConflict, IllTyped, InvalidEntry
 from phoenix.fieldmanagers.newobject import managed_fields_of_new
-from phoenix.fieldmanagers.ownership import apply, update
+from phoenix.fieldmanagers.ownership import Change, apply, changes, only_time_changes, update
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -56,19 +56,20 @@ class Owners:
         """What to store; None for nothing. `old` and `new` are without managedFields, with all their defaults."""
         if self._options.apply:
             return self._sent if self._sent is not None else self.stored
-        entries = self._entries()
-        if not entries:
+        if not self.stored and self._sent is None:
             return None
-        info = self._target.kind.info
-        writer = Writer(self._options.manager, UPDATE, info.api_version, self._target.subresource)
+        kind, subresource, time = self._target.kind, self._target.subresource, timestamp(now)
+        writer = Writer(self._options.manager, UPDATE, kind.info.api_version, subresource)
         try:
-            changed = update(self._target.kind, old, new, entries, writer, timestamp(now))
+            change = changes(kind, old, new, subresource)
         except IllTyped as error:  # upstream's choice, too: a write is not refused because ownership cannot be told
             _LOGGER.warning("owners are left as they were key=%s error=%s", self._target.key, error)
-            changed = entries
-        if changed is entries and self._sent is None:
-            return self.stored
-        return to_wire(changed)
+            change = Change({}, {})
+        if self._sent is None and (same := only_time_changes(self.stored or (), change, writer, time)) is not None:
+            return same
+        entries = self._entries()
+        changed = update(entries, change, writer, time)
+        return self.stored if changed is entries and self._sent is None else to_wire(changed)
 
     def _entries(self) -> Entries:
         if self._sent is not None:

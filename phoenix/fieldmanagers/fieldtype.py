@@ -19,28 +19,22 @@ from phoenix.fieldmanagers.fieldset import key_step, value_step
 class FieldType:
     """One place in a schema.
 
-    `granular_map`: an object there has fields of its own, `fields` by name and `values` of any other name.
+    `granular_map`: an object there has fields of its own, `fields` by name and, where it is
+    `open`, `values` of any other name.
     `granular_list`: a list there has items of its own, told apart by their `keys`, or by value where there are none;
     `values` is the type of an item. An item that lacks a key has the one of `key_defaults`.
     """
 
-    __slots__ = ("fields", "granular_list", "granular_map", "key_defaults", "keys", "values")
+    __slots__ = ("fields", "granular_list", "granular_map", "key_defaults", "keys", "open", "values")
 
     def __init__(self, schema: JsonObject) -> None:
-        self.granular_map = schema.get("x-kubernetes-map-type") != "atomic"
         self.fields = {name: FieldType(child) for name, child in schema.get("properties", {}).items()}
-        list_type = schema.get("x-kubernetes-list-type", "atomic")
-        self.granular_list = list_type in ("set", "map")
-        self.keys: tuple[str, ...] = tuple(sorted(schema.get("x-kubernetes-list-map-keys", ())))
         child = schema.get("items") or schema.get("additionalProperties")
         self.values: FieldType = FieldType(child) if isinstance(child, dict) else _ANYTHING
-        if (
-            not self.fields
-            and child is None
-            and schema.get("type") not in ("object", None)
-            and not schema.get(PRESERVE)
-        ):
-            self.granular_map = False
+        self.open = "additionalProperties" in schema or bool(schema.get(PRESERVE))
+        self.granular_map = schema.get("x-kubernetes-map-type") != "atomic" and (self.open or bool(self.fields))
+        self.granular_list = schema.get("x-kubernetes-list-type", "atomic") in ("set", "map")
+        self.keys: tuple[str, ...] = tuple(sorted(schema.get("x-kubernetes-list-map-keys", ())))
         item = child.get("properties", {}) if isinstance(child, dict) else {}
         self.key_defaults = {key: item[key]["default"] for key in self.keys if "default" in item.get(key, {})}
 
@@ -73,9 +67,9 @@ class _Anything(FieldType):
     __slots__ = ()
 
     def __init__(self) -> None:
-        self.granular_map, self.granular_list = True, False
+        self.granular_map, self.open, self.granular_list = True, True, False
         self.fields, self.keys, self.key_defaults = {}, (), {}
-        self.values = self
+        self.values: FieldType = self
 
 
 _ANYTHING: Final[FieldType] = _Anything()
