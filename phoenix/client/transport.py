@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
@@ -17,6 +18,8 @@ from phoenix.client.errors import Unavailable, Undecodable
 
 _log = logging.getLogger(__name__)
 _CONNECT_TIMEOUT_S = 5.0
+_KEEPALIVE_IDLE_S, _KEEPALIVE_EVERY_S, _KEEPALIVE_TRIES = 10, 5, 3
+_UNACKNOWLEDGED_MS = 25_000
 _SHOWN_CHARS = 200
 _UNAUTHORIZED = 401
 
@@ -27,6 +30,24 @@ class Response(NamedTuple):
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+def _socket(found: tuple[Any, ...]) -> socket.socket:
+    """A socket that notices within half a minute that the other side is gone without a word.
+
+    A watch only listens: without this, one through a network that failed for a while would wait for an hour.
+    """
+    family, kind, protocol, *_ = found
+    made = socket.socket(family, kind, protocol)
+    for level, name, value in (
+        (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+        (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _KEEPALIVE_IDLE_S),
+        (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _KEEPALIVE_EVERY_S),
+        (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, _KEEPALIVE_TRIES),
+        (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNACKNOWLEDGED_MS),
+    ):
+        made.setsockopt(level, name, value)
+    return made
 
 
 class Transport:
@@ -64,7 +85,7 @@ class Transport:
             headers = [("User-Agent", self._user_agent), *self.config.headers]
             self._session = aiohttp.ClientSession(
                 # NB: no limit on connections: each informer holds one for ever, and a limit would starve the rest.
-                connector=aiohttp.TCPConnector(limit=0, ssl=tls if tls is not None else True),
+                connector=aiohttp.TCPConnector(limit=0, ssl=tls if tls is not None else True, socket_factory=_socket),
                 headers=headers,
                 timeout=self._timeout,
                 read_bufsize=2**18,
