@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
 
 from controllers.catalog.reconciler import ProfileReconciler, TemplateReconciler
 from controllers.experiment import reconciler as experiment
@@ -11,6 +13,8 @@ from controllers.garbage.reconciler import EventTtlReconciler, GarbageReconciler
 from controllers.hostlifecycle import reconciler as hostlifecycle
 from controllers.hostlifecycle.plan import DEFAULT_PATIENCE as DEFAULT_PATIENCE
 from controllers.hostlifecycle.plan import HostPatience as HostPatience
+from controllers.manifestsource import reconciler as manifestsource
+from controllers.manifestsource.live import APPLICABLE, LiveObjects
 from controllers.pipelinedeployment import reconciler as pipelinedeployment
 from controllers.placement import reconciler as placement
 from phoenix.aio.clock import Clock
@@ -20,12 +24,16 @@ from phoenix.api.experiment import Experiment
 from phoenix.api.host import Host
 from phoenix.api.loadgenerator import LoadGenerator
 from phoenix.api.loadprofile import LoadProfile
+from phoenix.api.manifestsource import ManifestSource
 from phoenix.api.meter import Meter
 from phoenix.api.pipeline import PipelineDeployment, PipelineRevision, PipelineTemplate
 from phoenix.api.pricebook import PriceBook
 from phoenix.apimachinery.conditions import find_condition
 from phoenix.apimachinery.meta import ObjectKey, Resource
 from phoenix.apimachinery.names import LABEL_EXPERIMENT
+from phoenix.client.http import HttpClient
+from phoenix.gitops.ownership import LABEL as LABEL_MANIFESTSOURCE
+from phoenix.gitops.trees import ManifestTrees
 from phoenix.runtime.informer import Informer
 from phoenix.runtime.manager import Manager
 
@@ -35,13 +43,25 @@ OWNED: tuple[type[Resource], ...] = (Meter, LoadGenerator, Collector, PipelineDe
 """Kinds whose objects have owners."""
 
 
-def wire(manager: Manager, clock: Clock, patience: HostPatience = DEFAULT_PATIENCE) -> None:
-    """Add every controller to the manager."""
+@dataclass(frozen=True, slots=True)
+class Manifests:
+    """What the manifestsource controller needs: a client to apply with, and the folders it may read below."""
+
+    client: HttpClient
+    roots: tuple[Path, ...] = ()
+
+
+def wire(
+    manager: Manager, clock: Clock, patience: HostPatience = DEFAULT_PATIENCE, manifests: Manifests | None = None
+) -> None:
+    """Add every controller to the manager; without `manifests` nobody looks at directories."""
     _experiments(manager, clock)
     _deployments(manager, clock)
     _hosts(manager, clock, patience)
     _garbage(manager, clock)
     _catalog(manager, clock)
+    if manifests is not None:
+        _manifests(manager, clock, manifests)
 
 
 def _by_experiment(obj: Resource) -> Iterable[ObjectKey]:
@@ -125,6 +145,40 @@ def _catalog(manager: Manager, clock: Clock) -> None:
     templates.reconciles(manager.informer(PipelineTemplate), when=_generation_changed)
     profiles = manager.controller("profiles", ProfileReconciler(manager.client, clock), workers=1)
     profiles.reconciles(manager.informer(LoadProfile), when=_generation_changed)
+
+
+def _manifests(manager: Manager, clock: Clock, manifests: Manifests) -> None:
+    informers: dict[type[Resource], Informer[Any]] = {kind: manager.informer(kind) for kind in APPLICABLE}
+    sources: Informer[ManifestSource] = informers[ManifestSource]
+    # NB: a directory changed from a thread's point of view at any time; the queue takes a key once, however often.
+    trees = ManifestTrees(manifests.roots, lambda name: controller.enqueue(ObjectKey("", name)), clock=clock)
+    reconciler = manifestsource.ManifestSourceReconciler(
+        manager.client,
+        manifests.client,
+        manager.recorder(manifestsource.COMPONENT),
+        trees,
+        LiveObjects(informers),
+        lambda: [source.metadata.uid for source in sources.list(copy=False)],
+        clock,
+    )
+    controller = manager.controller("manifestsource", reconciler, workers=2)
+    controller.reconciles(sources, when=_generation_changed)
+    for informer in informers.values():
+        controller.watches(informer, _by_manifestsource, when=_not_mere_status)
+    manager.add_loop("manifest directories", trees.run)
+
+
+def _by_manifestsource(obj: Resource) -> Iterable[ObjectKey]:
+    name = obj.metadata.labels.get(LABEL_MANIFESTSOURCE)
+    return (ObjectKey("", name),) if name else ()
+
+
+def _not_mere_status(old: Resource | None, new: Resource | None) -> bool:
+    """Anything somebody could have meant: spec, labels, annotations, going or gone."""
+    if old is None or new is None or _generation_changed(old, new):
+        return True
+    before, after = old.metadata, new.metadata
+    return (before.labels, before.annotations) != (after.labels, after.annotations)
 
 
 def _dependents(informer: Informer[R]) -> Callable[[Resource], Iterable[ObjectKey]]:

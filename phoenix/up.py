@@ -21,7 +21,7 @@ from pathlib import Path
 
 import uvloop
 
-from controllers.wiring import DEFAULT_PATIENCE, HostPatience, wire
+from controllers.wiring import DEFAULT_PATIENCE, HostPatience, Manifests, wire
 from phoenix.agent.agent import Agent
 from phoenix.agent.config import AgentConfig
 from phoenix.agent.errors import AgentError
@@ -34,6 +34,8 @@ from phoenix.apiserver.server import ApiServer
 from phoenix.client.apply import apply
 from phoenix.client.config import ClientConfig
 from phoenix.client.http import HttpClient
+from phoenix.gitops.flags import FIELD_MANAGER as WATCH_MANAGER
+from phoenix.gitops.flags import add_manifest_flags, roots_of, source_manifest
 from phoenix.manifest.errors import InvalidManifests
 from phoenix.manifest.tree import load_tree
 from phoenix.runtime.manager import Manager
@@ -70,6 +72,8 @@ class UpConfig:
         listen: address the API is bound to.
         advertise: host name or address in the URL given to clients; empty: `listen`.
         patience: when a host counts as silent, and as lost.
+        watch: directories kept applied, each by a ManifestSource.
+        manifest_roots: folders below which other ManifestSources may read.
     """
 
     state: Path
@@ -83,6 +87,8 @@ class UpConfig:
     listen: str = "127.0.0.1"
     advertise: str = ""
     patience: HostPatience = DEFAULT_PATIENCE
+    watch: tuple[Path, ...] = ()
+    manifest_roots: tuple[Path, ...] = ()
 
 
 async def run(config: UpConfig, stop: asyncio.Event, *, ready: asyncio.Event | None = None) -> None:
@@ -99,6 +105,8 @@ async def run(config: UpConfig, stop: asyncio.Event, *, ready: asyncio.Event | N
             ClientConfig.from_endpoint_file(config.state / "endpoint.json"), user_agent="phoenix-up"
         ) as client:
             await _apply_catalog(client, config.catalog)
+            for directory in config.watch:
+                await client.server_side_apply(source_manifest(directory), field_manager=WATCH_MANAGER, force=True)
             await _run_programs(config, client, stop, ready)
     finally:
         await server.stop()
@@ -141,7 +149,8 @@ async def _serve(config: UpConfig) -> ApiServer:
 
 async def _run_programs(config: UpConfig, client: HttpClient, stop: asyncio.Event, ready: asyncio.Event | None) -> None:
     manager = Manager(client)
-    wire(manager, SYSTEM_CLOCK, config.patience)
+    manifests = Manifests(client, roots_of(config.watch, config.manifest_roots))
+    wire(manager, SYSTEM_CLOCK, config.patience, manifests)
     agent = Agent(client, _agent_config(config)) if config.agent else None
     async with asyncio.TaskGroup() as group:
         host = group.create_task(agent.run(), name="agent") if agent else None
@@ -213,6 +222,7 @@ def _parse(argv: Sequence[str]) -> UpConfig:
     parser.add_argument("--catalog", type=Path, default=CATALOG, help="folder of manifests applied at the start")
     parser.add_argument("--otelcol", default="", help="a real collector's binary (default: looked for on PATH)")
     parser.add_argument("--request-log", action="store_true", help="log each API request")
+    add_manifest_flags(parser)
     found = parser.parse_args(argv)
     for label in found.label:
         if "=" not in label:
@@ -225,6 +235,8 @@ def _parse(argv: Sequence[str]) -> UpConfig:
         catalog=found.catalog,
         otelcol=found.otelcol,
         request_log=found.request_log,
+        watch=tuple(found.watch),
+        manifest_roots=tuple(found.manifest_root),
     )
 
 

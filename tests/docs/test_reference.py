@@ -112,6 +112,7 @@ CONDITIONS = {
     "controllers/placement": ["collector", "loadgenerator", "meter"],
     "phoenix/agent": ["collector", "loadgenerator", "meter", "host"],
     "controllers/hostlifecycle": ["host"],
+    "controllers/manifestsource": ["manifestsource"],
 }
 
 
