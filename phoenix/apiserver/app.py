@@ -28,6 +28,7 @@ from phoenix.apimachinery.errors import (
 from phoenix.apiserver.access.caller import Caller
 from phoenix.apiserver.access.config import AccessConfig
 from phoenix.apiserver.access.gate import Access
+from phoenix.apiserver.access.metrics import AccessCollector
 from phoenix.apiserver.access.reviews import is_review, review
 from phoenix.apiserver.access.tokenrequests import TokenEndpoint
 from phoenix.apiserver.bodies import read_object
@@ -242,7 +243,7 @@ def create_app(
         resources=resources,
         fanout=fanout,
         lifecycle=lifecycle,
-        metrics=Metrics(store, fanout),
+        metrics=Metrics(store, fanout, AccessCollector(gate)),
         access=gate,
         request_log=request_log,
     )

@@ -6,6 +6,8 @@ import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 
+from phoenix.apiserver.access.config import DEFAULT_LIMITS, Limits
+
 DEFAULT_PORT = 7443
 """Port served when none is configured."""
 
@@ -26,6 +28,12 @@ class ServerConfig:
         watch_timeout_s: seconds after which a watch without timeoutSeconds ends (clients go on from where they were).
         watch_buffer_bytes: unsent bytes a watcher may have before it is closed as too slow.
         max_body_bytes: largest request body.
+        limits: how much is taken on at once.
+        audit: record writes in `audit.log` of the state folder.
+        audit_required: refuse writes while they cannot be recorded.
+        tls_cert_file, tls_private_key_file: a given certificate (PEM, with its chain), served for the DNS names in it;
+            read again when they change.
+        client_ca_file: authorities whose client certificates are taken besides our own CA's; read again likewise.
     """
 
     state: Path
@@ -39,9 +47,21 @@ class ServerConfig:
     watch_timeout_s: float = 3600.0
     watch_buffer_bytes: int = 16 << 20
     max_body_bytes: int = 3 << 20
+    limits: Limits = DEFAULT_LIMITS
+    audit: bool = True
+    audit_required: bool = False
+    tls_cert_file: Path | None = None
+    tls_private_key_file: Path | None = None
+    client_ca_file: Path | None = None
 
     def __post_init__(self) -> None:
-        """Raises ValueError for a configuration that would serve the token in the clear to others."""
+        """Raises ValueError for what contradicts itself, or would serve the token in the clear to others."""
+        if (self.tls_cert_file is None) != (self.tls_private_key_file is None):
+            msg = "a certificate needs its key: give both tls_cert_file and tls_private_key_file, or neither"
+            raise ValueError(msg)
+        if not self.tls and (self.tls_cert_file or self.client_ca_file):
+            msg = "certificates are of no use without TLS: leave tls on"
+            raise ValueError(msg)
         if not self.tls and not is_loopback(self.host):
             msg = f"host {self.host} is not loopback: plain HTTP would send the token in the clear; leave tls on"
             raise ValueError(msg)

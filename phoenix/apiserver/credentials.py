@@ -1,19 +1,18 @@
-"""The admin token, and the files by which clients find the server: token, kubeconfig, endpoint.json (all 0600)."""
+"""The admin token, the key of signed tokens, and the files clients find the server by (kubeconfig, endpoint.json).
+
+All are private (0600).
+"""
 
 from __future__ import annotations
 
 import base64
-import hmac
 import json
 import secrets
-from dataclasses import dataclass
 from pathlib import Path
 
-from phoenix.apimachinery.errors import Unauthorized
 from phoenix.apiserver.files import read_private, write_private
 
 _TOKEN_BYTES = 32
-_SCHEME = "bearer"
 
 
 def ensure_token(state: Path) -> str:
@@ -26,27 +25,14 @@ def ensure_token(state: Path) -> str:
     return token
 
 
-@dataclass(frozen=True, slots=True)
-class Authenticator:
-    """Knows who is asking: the holder of the token, or nobody."""
-
-    token: bytes
-
-    def check(self, authorization: str | None) -> None:
-        """Compare a request's Authorization header in constant time.
-
-        Raises:
-            Unauthorized: it is missing, another scheme, or another token.
-        """
-        scheme, _, given = (authorization or "").partition(" ")
-        if scheme.lower() != _SCHEME or not hmac.compare_digest(
-            given.strip().encode("utf-8", "surrogateescape"), self.token
-        ):
-            msg = (
-                "send the token of the state folder as 'Authorization: Bearer TOKEN' (kubectl: --kubeconfig "
-                "state/kubeconfig)"
-            )
-            raise Unauthorized(msg)
+def ensure_token_key(state: Path) -> bytes:
+    """The key in `state/token.key`, which signs child programs' tokens; made when absent or too short."""
+    found = read_private(state / "token.key")
+    if found is not None and len(found) >= _TOKEN_BYTES:
+        return found
+    key = secrets.token_bytes(_TOKEN_BYTES)
+    write_private(state / "token.key", key)
+    return key
 
 
 def write_client_files(state: Path, url: str, token: str, ca: Path | None) -> None:

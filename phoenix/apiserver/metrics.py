@@ -71,11 +71,11 @@ class _Times:
 class Metrics:
     """Counts requests; reads the rest from where it is kept when it is scraped."""
 
-    def __init__(self, store: Store, fanout: Fanout) -> None:
+    def __init__(self, store: Store, fanout: Fanout, *others: Collector) -> None:
         self._registry = CollectorRegistry()
         self._requests = _Requests()
-        self._registry.register(self._requests)
-        self._registry.register(_StateCollector(store, fanout))
+        for collector in (self._requests, _StateCollector(store, fanout), *others):
+            self._registry.register(collector)
 
     def observe(self, verb: str, resource: str, code: int, seconds: float, *, watch: bool) -> None:
         """Count one answered request. Verb, resource and code come from small sets, never from clients' words."""

@@ -19,10 +19,12 @@ from typing import Self
 from aiohttp import web
 
 from phoenix.aio.program import settle_collector
+from phoenix.apiserver.access import builtin
+from phoenix.apiserver.access.config import AccessConfig, AuditConfig
 from phoenix.apiserver.app import ApiApp, create_app
 from phoenix.apiserver.config import ServerConfig
 from phoenix.apiserver.connections import ApiHttpServer
-from phoenix.apiserver.credentials import ensure_token, write_client_files
+from phoenix.apiserver.credentials import ensure_token, ensure_token_key, write_client_files
 from phoenix.apiserver.files import make_state_folder
 from phoenix.apiserver.logs import LogSource
 from phoenix.apiserver.tls import ensure_certificates
@@ -50,6 +52,7 @@ class ApiServer:
         self._app: ApiApp | None = None
         self.url = ""
         self.token = ""
+        self._token_key = b""
         self.ca_file: Path | None = None
 
     @property
@@ -78,12 +81,16 @@ class ApiServer:
                 samples,
                 token=self.token,
                 logs=self._logs,
+                access=self._access_config(),
                 request_log=config.request_log,
                 bookmark_interval_s=config.bookmark_interval_s,
                 watch_timeout_s=config.watch_timeout_s,
                 watch_buffer_bytes=config.watch_buffer_bytes,
             )
+            stack.push_async_callback(asyncio.to_thread, app.access.audit.stop)
+            await asyncio.to_thread(app.access.audit.start)
             await app.lifecycle.ensure_default()
+            await builtin.ensure(store, app.registry)
             app.fanout.start()
             stack.push_async_callback(app.fanout.stop)
             emptying = asyncio.create_task(app.lifecycle.run(), name="apiserver-namespaces")
@@ -101,6 +108,7 @@ class ApiServer:
         config = self._config
         make_state_folder(config.state)
         self.token = ensure_token(config.state)
+        self._token_key = ensure_token_key(config.state)
         if not config.tls:
             return None
         names = [
@@ -109,6 +117,11 @@ class ApiServer:
         certificates = ensure_certificates(config.state, names, now=datetime.now(UTC))
         self.ca_file = certificates.ca
         return certificates.server_context()
+
+    def _access_config(self) -> AccessConfig:
+        config = self._config
+        audit = AuditConfig(path=config.state / "audit.log" if config.audit else None, required=config.audit_required)
+        return AccessConfig(limits=config.limits, audit=audit, key=self._token_key)
 
     async def _listen(self, stack: contextlib.AsyncExitStack, app: ApiApp, context: ssl.SSLContext | None) -> int:
         config = self._config

@@ -25,6 +25,9 @@ class Limits:
     user_watches: int = 1000
 
 
+DEFAULT_LIMITS = Limits()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditConfig:
     """Where writes are recorded.
@@ -44,10 +47,13 @@ class AuditConfig:
     capacity: int = 16384
 
 
+NO_AUDIT = AuditConfig()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessConfig:
     """Limits and audit together; `key` signs child programs' tokens (empty: a new one, for tests)."""
 
-    limits: Limits = Limits()
-    audit: AuditConfig = AuditConfig()
+    limits: Limits = DEFAULT_LIMITS
+    audit: AuditConfig = NO_AUDIT
     key: bytes = b""
