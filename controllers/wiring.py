@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from controllers.catalog.reconciler import ProfileReconciler, TemplateReconciler
 from controllers.experiment import reconciler as experiment
+from controllers.garbage.cascade import CascadeReconciler
 from controllers.garbage.reconciler import EventTtlReconciler, GarbageReconciler, TtlReconciler
 from controllers.hostlifecycle import reconciler as hostlifecycle
 from controllers.hostlifecycle.plan import DEFAULT_PATIENCE as DEFAULT_PATIENCE
@@ -19,7 +20,7 @@ from controllers.pipelinedeployment import reconciler as pipelinedeployment
 from controllers.placement import reconciler as placement
 from phoenix.aio.clock import Clock
 from phoenix.api.collector import Collector
-from phoenix.api.core import Event
+from phoenix.api.core import Event, Namespace
 from phoenix.api.experiment import Experiment
 from phoenix.api.host import Host
 from phoenix.api.loadgenerator import LoadGenerator
@@ -28,6 +29,7 @@ from phoenix.api.manifestsource import ManifestSource
 from phoenix.api.meter import Meter
 from phoenix.api.pipeline import PipelineDeployment, PipelineRevision, PipelineTemplate
 from phoenix.api.pricebook import PriceBook
+from phoenix.api.scheme import KINDS
 from phoenix.apimachinery.conditions import find_condition
 from phoenix.apimachinery.meta import ObjectKey, Resource
 from phoenix.apimachinery.names import LABEL_EXPERIMENT
@@ -39,8 +41,10 @@ from phoenix.runtime.manager import Manager
 
 R = TypeVar("R", bound=Resource)
 
-OWNED: tuple[type[Resource], ...] = (Meter, LoadGenerator, Collector, PipelineDeployment, PipelineRevision)
-"""Kinds whose objects have owners."""
+OWNED: tuple[type[Resource], ...] = tuple(kind for kind in KINDS if kind not in (Event, Namespace))
+"""Kinds whose objects may have owners: ours give them to some, people to any."""
+OWNERS: tuple[type[Resource], ...] = (*OWNED, Namespace)
+"""Kinds whose objects may own, or be deleted with a policy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +136,11 @@ def _garbage(manager: Manager, clock: Clock) -> None:
             f"garbage-{kind.info.plural}", GarbageReconciler(kind, manager.client), workers=1
         )
         controller.reconciles(dependents, when=_appeared)
-        for owner in (Experiment, PipelineDeployment):
+        for owner in OWNERS:
             controller.watches(manager.informer(owner), _dependents(dependents), when=_disappeared)
+    for kind in OWNERS:
+        cascade = manager.controller(f"cascade-{kind.info.plural}", CascadeReconciler(kind, manager.client), workers=1)
+        cascade.reconciles(manager.informer(kind), when=_going_otherwise)
     ttl = manager.controller("ttl", TtlReconciler(manager.client, clock), workers=1)
     ttl.reconciles(manager.informer(Experiment), when=_spec_or_phase_changed)
     events = manager.controller("events", EventTtlReconciler(manager.client, clock), workers=1)
@@ -199,6 +206,17 @@ def _appeared(old: Resource | None, _new: Resource | None) -> bool:
 def _deletion_began(old: Resource | None, new: Resource | None) -> bool:
     going = new is not None and new.metadata.deletion_timestamp is not None
     return going and (old is None or old.metadata.deletion_timestamp is None)
+
+
+def _going_otherwise(old: Resource | None, new: Resource | None) -> bool:
+    """Began to go, or has other finalizers while it goes."""
+    if new is None or new.metadata.deletion_timestamp is None:
+        return False
+    before = old.metadata if old is not None else None
+    return before is None or (before.deletion_timestamp, before.finalizers) != (
+        new.metadata.deletion_timestamp,
+        new.metadata.finalizers,
+    )
 
 
 def _disappeared(_old: Resource | None, new: Resource | None) -> bool:

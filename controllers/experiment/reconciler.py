@@ -21,11 +21,11 @@ from phoenix.api.loadprofile import LoadProfile
 from phoenix.api.meter import Meter
 from phoenix.api.pipeline import PipelineDeployment, PipelineTemplate
 from phoenix.api.pricebook import PriceBook
-from phoenix.apimachinery.names import LABEL_EXPERIMENT
+from phoenix.apimachinery.names import LABEL_EXPERIMENT, ORPHAN_FINALIZER
 from phoenix.client.interface import Client
 from phoenix.runtime.children import create_if_absent, delete_if_present, list_owned, name_taken
 from phoenix.runtime.events import NORMAL, WARNING, EventRecorder
-from phoenix.runtime.finalizers import add_finalizer, remove_finalizer
+from phoenix.runtime.finalizers import ORPHAN_RETRY_S, add_finalizer, remove_finalizer
 from phoenix.runtime.reconcile import Request, Result
 from phoenix.runtime.status import patch_status
 
@@ -68,6 +68,8 @@ class ExperimentReconciler:
             self._measuring.forget(request.key)
             return Result()
         experiment = found.items[0]
+        if ORPHAN_FINALIZER in experiment.metadata.finalizers:
+            return Result(requeue_after_s=ORPHAN_RETRY_S)  # its children are being let go of: they are to stay
         if experiment.metadata.deletion_timestamp is None and FINALIZER not in experiment.metadata.finalizers:
             experiment = await add_finalizer(self._client, experiment, FINALIZER)
         children = await self._children(experiment)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Container
 from datetime import datetime, timedelta
+from typing import Any
 
 from phoenix.api.core import Event
 from phoenix.api.experiment import Experiment
 from phoenix.apimachinery.conditions import parse_timestamp
-from phoenix.apimachinery.meta import Resource
+from phoenix.apimachinery.meta import GROUP, Resource
+from phoenix.apimachinery.names import FOREGROUND_FINALIZER, ORPHAN_FINALIZER
 
 
 def orphaned(dependent: Resource, live_uids: Container[str]) -> bool:
@@ -20,6 +22,31 @@ def orphaned(dependent: Resource, live_uids: Container[str]) -> bool:
     if not owners or dependent.metadata.deletion_timestamp is not None:
         return False
     return not any(owner.uid in live_uids for owner in owners)
+
+
+def next_for(owner: Resource) -> str:
+    """The finalizer garbage collection has to act on now; empty where there is none, or not yet.
+
+    What is left behind is let go of first, before its controller could delete it. What goes first waits for our own
+    controllers' finalizers: they take children down in their order.
+    """
+    finalizers = owner.metadata.finalizers
+    if owner.metadata.deletion_timestamp is None:
+        return ""
+    if ORPHAN_FINALIZER in finalizers:
+        return ORPHAN_FINALIZER
+    ours = any(name.startswith(f"{GROUP}/") for name in finalizers)
+    return FOREGROUND_FINALIZER if FOREGROUND_FINALIZER in finalizers and not ours else ""
+
+
+def blocks(dependent: Resource, uid: str) -> bool:
+    """Whether an owner that goes after its dependents has to wait for this one."""
+    return any(ref.uid == uid and ref.block_owner_deletion for ref in dependent.metadata.owner_references)
+
+
+def others_references(dependent: Resource, uid: str) -> list[dict[str, Any]]:
+    """Owner references without those to `uid`, as they go on the wire."""
+    return [ref.to_wire() for ref in dependent.metadata.owner_references if ref.uid != uid]
 
 
 def expires_in(experiment: Experiment, now: datetime) -> timedelta | None:

@@ -27,6 +27,7 @@ from phoenix.apimachinery.names import (
     LABEL_HOST,
     LABEL_RUN,
     LABEL_VARIANT,
+    ORPHAN_FINALIZER,
     child_name,
 )
 from phoenix.client.interface import Client
@@ -35,7 +36,7 @@ from phoenix.pipelines.render import render
 from phoenix.pipelines.resolve import resolve
 from phoenix.runtime.children import create_if_absent, delete_if_present, list_owned, name_taken
 from phoenix.runtime.events import NORMAL, WARNING, EventRecorder
-from phoenix.runtime.finalizers import add_finalizer, remove_finalizer
+from phoenix.runtime.finalizers import ORPHAN_RETRY_S, add_finalizer, remove_finalizer
 from phoenix.runtime.reconcile import Request, Result
 from phoenix.runtime.status import patch_status
 
@@ -59,6 +60,8 @@ class PipelineDeploymentReconciler:
         if not found.items:
             return Result()
         deployment = found.items[0]
+        if ORPHAN_FINALIZER in deployment.metadata.finalizers:
+            return Result(requeue_after_s=ORPHAN_RETRY_S)  # its children are being let go of: they are to stay
         selector = f"{LABEL_DEPLOYMENT}={deployment.metadata.name}"
         collectors = await list_owned(self._client, Collector, deployment, selector)
         if deployment.metadata.deletion_timestamp is not None:

@@ -11,6 +11,11 @@ LABEL_HOST = "phoenix.io/host"
 LABEL_VARIANT = "phoenix.io/variant"
 LABEL_DEPLOYMENT = "phoenix.io/deployment"
 
+FOREGROUND_FINALIZER = "foregroundDeletion"
+"""Of an object that goes after its dependents; the garbage controller removes it (Kubernetes' name)."""
+ORPHAN_FINALIZER = "orphan"
+"""Of an object that leaves its dependents behind; removed once they are let go of (Kubernetes' name)."""
+
 MAX_NAME = 63
 
 

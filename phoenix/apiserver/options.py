@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -49,9 +49,9 @@ class WriteOptions:
 
 @dataclass(frozen=True, slots=True)
 class DeleteOptions:
-    """How to delete; empty preconditions always hold."""
+    """How to delete; empty preconditions always hold. Without `propagation` the object's finalizers decide."""
 
-    propagation: Propagation = Propagation.BACKGROUND
+    propagation: Propagation | None = None
     dry_run: bool = False
     uid: str = ""
     resource_version: str = ""
@@ -130,16 +130,44 @@ def delete_options(query: Mapping[str, str], body: Mapping[str, Any] | None) -> 
     body = body or {}
     preconditions = body.get("preconditions") or {}
     dry_run = body.get("dryRun") or []
-    propagation = body.get("propagationPolicy") or query.get("propagationPolicy") or ""
-    if not isinstance(preconditions, Mapping) or not isinstance(dry_run, Sequence) or not isinstance(propagation, str):
-        msg = "DeleteOptions: preconditions is an object, dryRun a list, propagationPolicy a string"
-        raise BadRequest(msg)
+    grace = body.get("gracePeriodSeconds")
+    if not isinstance(preconditions, Mapping) or not isinstance(dry_run, list):
+        raise BadRequest("DeleteOptions: preconditions must be an object, dryRun a list")
+    if grace is not None and (isinstance(grace, bool) or not isinstance(grace, int)):
+        raise BadRequest("DeleteOptions: gracePeriodSeconds must be a whole number of seconds")
+    if "gracePeriodSeconds" in query:
+        _number(query, "gracePeriodSeconds")
     return DeleteOptions(
-        propagation=_choice(Propagation, "propagationPolicy", propagation, Propagation.BACKGROUND),
-        dry_run=_dry_run(query) or _check_dry_run(list(dry_run)),
+        propagation=_propagation(query, body),
+        dry_run=_dry_run(query) or _check_dry_run(dry_run),
         uid=str(preconditions.get("uid") or ""),
         resource_version=str(preconditions.get("resourceVersion") or ""),
     )
+
+
+def _propagation(query: Mapping[str, str], body: Mapping[str, Any]) -> Propagation | None:
+    """The policy asked for; None where nothing is said. `orphanDependents` is its old name."""
+    policy = body.get("propagationPolicy") or query.get("propagationPolicy") or ""
+    orphan = body.get("orphanDependents")
+    if orphan is None and "orphanDependents" in query:
+        orphan = _flag(query, "orphanDependents")
+    if not isinstance(policy, str) or not isinstance(orphan, bool | None):
+        raise BadRequest("DeleteOptions: propagationPolicy must be a string, orphanDependents true or false")
+    if orphan is not None:
+        if policy:
+            message = "Invalid value: orphanDependents and deletionPropagation cannot be both set"
+            raise _invalid_delete([Cause("FieldValueInvalid", message, "propagationPolicy")])
+        return Propagation.ORPHAN if orphan else Propagation.BACKGROUND
+    if policy and policy not in tuple(Propagation):
+        message = f'Unsupported value: "{policy}": supported values: "Foreground", "Background", "Orphan", "nil"'
+        raise _invalid_delete([Cause("FieldValueNotSupported", message, "propagationPolicy")])
+    return Propagation(policy) if policy else None
+
+
+def _invalid_delete(causes: list[Cause]) -> Invalid:
+    shown = ", ".join(f"{cause.field}: {cause.message}" for cause in causes)
+    msg = f'DeleteOptions.meta.k8s.io "" is invalid: {shown}'
+    return Invalid(msg, group="meta.k8s.io", kind="DeleteOptions", causes=causes)
 
 
 def list_options(query: Mapping[str, str]) -> ListOptions:

@@ -25,9 +25,10 @@ from phoenix.apimachinery.errors import (
 from phoenix.apiserver.access.guards import Guards
 from phoenix.apiserver.admission import admit, default_type, invalid
 from phoenix.apiserver.codec import with_resource_version
+from phoenix.apiserver.deletion import finalizers_for, mark_going, set_finalizers
 from phoenix.apiserver.namespaces import NamespaceGate
 from phoenix.apiserver.objectmeta import check_finalizers, keep_from_live, stamp_new
-from phoenix.apiserver.options import DeleteOptions, Propagation, WriteOptions
+from phoenix.apiserver.options import DeleteOptions, WriteOptions
 from phoenix.apiserver.owners import Owners, applied, claim_new, take_managed
 from phoenix.apiserver.strategy import Wire, strategy_of
 from phoenix.apiserver.target import Target
@@ -35,9 +36,6 @@ from phoenix.store.interface import KeyExists, KeyNotFound, Record, RevisionConf
 
 Change = Callable[[Wire], Any]
 """Makes the wanted object out of the live one, which it may change in place."""
-
-PROPAGATION_ANNOTATION = "phoenix.io/propagation-policy"
-"""Set on an object that was deleted with another policy than Background, while finalizers hold it."""
 
 _ATTEMPTS = 32  # lost races after which a write gives up; each is against another writer's success
 
@@ -200,15 +198,16 @@ class Registry:
             wire: Wire = orjson.loads(live.value)
             metadata = wire["metadata"]
             _check_preconditions(target, metadata, options)
-            if self._removable(target, wire):
-                if options.dry_run:
-                    return Written(live.value, removed=True)
-                record = await self._replace(target, wire, live, remove=True)
-            elif metadata.get("deletionTimestamp") or options.dry_run:
+            held = finalizers_for(metadata, options.propagation)
+            if metadata.get("deletionTimestamp") and held == metadata.get("finalizers", []):
                 return Written(live.value)
-            else:
-                self._mark_going(target, wire, options)
-                record = await self._replace(target, wire, live, remove=False)
+            set_finalizers(metadata, held)
+            remove = self._removable(target, wire)
+            if not remove and not metadata.get("deletionTimestamp"):
+                self._mark_going(target, wire)
+            if options.dry_run:
+                return Written(orjson.dumps(wire), removed=remove)
+            record = await self._replace(target, wire, live, remove=remove)
             if record is not None:
                 return Written(record.value, removed=self._store.get(target.key) is None)
         raise _busy(target)
@@ -227,14 +226,9 @@ class Registry:
         """Whether nothing holds the object. A namespace is removed by its lifecycle, once it is empty."""
         return not wire["metadata"].get("finalizers") and not self._gate.is_namespace(target)
 
-    def _mark_going(self, target: Target, wire: Wire, options: DeleteOptions) -> None:
-        metadata = wire["metadata"]
-        metadata["deletionTimestamp"] = timestamp(self.now())
-        metadata["deletionGracePeriodSeconds"] = 0
-        if strategy_of(target.kind).has_generation:
-            metadata["generation"] = metadata.get("generation", 0) + 1
-        if options.propagation != Propagation.BACKGROUND:
-            metadata.setdefault("annotations", {})[PROPAGATION_ANNOTATION] = options.propagation.value
+    def _mark_going(self, target: Target, wire: Wire) -> None:
+        now, has_generation = timestamp(self.now()), strategy_of(target.kind).has_generation
+        mark_going(wire["metadata"], now, has_generation=has_generation)
         if self._gate.is_namespace(target):
             wire["status"] = {**(wire.get("status") or {}), "phase": "Terminating"}
 

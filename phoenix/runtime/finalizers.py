@@ -11,6 +11,8 @@ from phoenix.client.interface import Client
 
 R = TypeVar("R", bound=Resource)
 _ATTEMPTS = 5
+ORPHAN_RETRY_S = 0.5
+"""When to look again at an object whose dependents are being let go of: its controller must not delete them."""
 
 
 async def add_finalizer(client: Client, obj: R, finalizer: str) -> R:
