@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
+from phoenix.api.core import Namespace
 from phoenix.apimachinery.errors import ApiError, BadRequest, MethodNotAllowed
 from phoenix.apiserver.access.tokenrequests import TokenEndpoint
 from phoenix.apiserver.applying import APPLY_PATCH, read_config
@@ -139,6 +140,8 @@ class Resources:
     async def _delete_all(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
         if target.kind.info.namespaced and not target.namespace:
             raise MethodNotAllowed(f"DELETE of a collection needs a namespace: {target.kind.info.path('NAMESPACE')}")
+        if target.kind is Namespace:
+            raise MethodNotAllowed("namespaces are deleted one by one: name them")
         query = read_query(request.rel_url.raw_query_string)
         which = list_options(query)
         options = delete_options(query, await read_options(request))
