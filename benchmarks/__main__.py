@@ -27,6 +27,7 @@ BENCHMARKS = {
     "generator": "benchmarks.loadgen_throughput",
     "engines": "benchmarks.engines",
     "store": "benchmarks.store_writes",
+    "kube": "benchmarks.kube",
 }
 _PAIRS = 7
 

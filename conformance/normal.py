@@ -12,7 +12,7 @@ from typing import Any
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _REVISION = re.compile(
-    r"(ResourceVersion in (?:precondition|object meta|record)[: (]+|resource version: |resourceVersion\\*\":\\*\")(\d+)"
+    r"(ResourceVersion in (?:precondition|object meta|record)[: (]+|resource version: |resourceVersion(?:\\*\")?: ?\\*\")(\d+)"
 )
 _AGE = re.compile(r"(?:\d+[smhd])+|<invalid>")
 HEADERS = (
