@@ -60,7 +60,7 @@ def _parse(argv: Sequence[str]) -> tuple[AgentConfig, Joining]:
     parser.add_argument("--host-name", default="", metavar="NAME", help="name of this host (default: the machine's)")
     parser.add_argument("--label", "--labels", type=_labels, action="append", default=[], metavar="KEY=VALUE",
                         help="label of this host, for hostSelector; may be repeated")  # fmt: skip
-    parser.add_argument("--advertise-address", type=_address, default="", metavar="ADDRESS",
+    parser.add_argument("--advertise-address", type=_address, metavar="ADDRESS",
                         help="address its processes listen on and other hosts reach them at "
                              "(default: the one the server is reached from)")  # fmt: skip
     parser.add_argument("--otelcol", default="", help="a real collector's binary (default: looked for on PATH)")
@@ -70,7 +70,7 @@ def _parse(argv: Sequence[str]) -> tuple[AgentConfig, Joining]:
     found = parser.parse_args(argv)
     labels = {key: value for one in found.label for key, value in one.items()}
     config = AgentConfig(
-        found.state.resolve(), labels=labels, address=found.advertise_address, otelcol_path=found.otelcol,
+        found.state.resolve(), labels=labels, address=found.advertise_address or "", otelcol_path=found.otelcol,
         stop_workloads=found.stop_workloads, **({"host_name": found.host_name} if found.host_name else {}),
     )  # fmt: skip
     return config, Joining(found.server, found.ca_file, found.token_file)

@@ -1,75 +1,22 @@
-"""Two hosts, an orderly stop midway, and a namespace that goes: the run ends honestly, and nothing is left."""
+"""An orderly stop midway, and a namespace that goes: the run ends honestly, and nothing is left."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import shutil
-import sys
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from phoenix.api.core import Namespace
 from phoenix.api.experiment import Experiment
 from phoenix.api.host import Host
-from phoenix.api.loadgenerator import LoadGenerator
-from phoenix.api.meter import Meter
 from phoenix.api.results import Verdict
-from phoenix.apimachinery.conditions import is_true
 from phoenix.apimachinery.errors import NotFound
 from phoenix.apimachinery.meta import ObjectMeta
-from tests.harness.cluster import ROOT, Cluster
+from tests.harness.cluster import Cluster
 from tests.harness.eventually import eventually
-from tests.harness.leftovers import processes_of
 
 pytestmark = pytest.mark.e2e
 TIMING = {"warmup": "2s", "duration": "8s", "interval": "500ms"}
-
-
-@contextlib.asynccontextmanager
-async def second_agent(phoenix: Cluster, state: Path) -> AsyncIterator[None]:
-    """An agent `b` with a state folder of its own, against the same server; ended with its workloads."""
-    state.mkdir(mode=0o700)
-    for name in ("endpoint.json", "ca.crt", "token"):
-        shutil.copy(phoenix.state / name, state / name)
-    with (state.parent / "b.log").open("ab") as log:
-        agent = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "phoenix.agent", "--state", str(state), "--host-name", "b", "--stop-workloads",
-            cwd=ROOT, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-        )  # fmt: skip
-    try:
-        await eventually(
-            lambda: phoenix.client.list(Host),
-            lambda found: {h.metadata.name for h in found.items if is_true(h.status.conditions, "Ready")} >= {"b"},
-            within_s=20,
-            what="host b is ready",
-        )
-        yield
-    finally:
-        agent.terminate()
-        async with asyncio.timeout(30):
-            await agent.wait()
-    assert processes_of(state) == []
-
-
-async def test_two_hosts_measure_one_experiment_together(phoenix: Cluster, tmp_path: Path) -> None:
-    async with second_agent(phoenix, tmp_path / "b"):
-        name = await phoenix.apply_example("http-microservices.yaml", TIMING)
-        begun = await phoenix.until(name, {"WarmingUp", "Running", "Failed"}, within_s=40)
-        assert len(begun.status.hosts) == 2
-        done = await phoenix.until(name, {"Completed", "Failed"}, within_s=60)
-        assert done.status.verdict == Verdict.PROMOTE, done.status.verdict_reason
-        assert done.status.results is not None
-        (baseline, *_) = done.status.results.variants
-        assert baseline.active_series is not None
-        assert not (await phoenix.client.list(Meter)).items
-        assert not (await phoenix.client.list(LoadGenerator)).items
-        assert {variant.name: variant.vs_baseline is not None for variant in done.status.results.variants} == {
-            "baseline": False,
-            "candidate": True,
-        }
 
 
 async def test_sigterm_midway_and_start_again_ends_with_a_word_on_it(phoenix: Cluster) -> None:

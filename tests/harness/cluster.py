@@ -52,13 +52,13 @@ class Cluster:
         assert self.process is not None
         return self.process.pid
 
-    async def start(self, *arguments: str, within_s: float = 30) -> None:
-        """Start Phoenix and wait until it says ready."""
+    async def start(self, *arguments: str, within_s: float = 30, program: str = "phoenix.up") -> None:
+        """Start Phoenix and wait until it says ready. `program`: the module, `phoenix.serve` without an agent."""
         self.state.mkdir(parents=True, exist_ok=True)
         log = (self.state.parent / f"{self.state.name}-up.log").open("ab")
         with log:
             self.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "phoenix.up", "--state", str(self.state), *arguments,
+                sys.executable, "-m", program, "--state", str(self.state), *arguments,
                 cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=log, stdin=asyncio.subprocess.DEVNULL,
                 start_new_session=True,
             )  # fmt: skip
@@ -188,10 +188,10 @@ class Cluster:
 
 
 @contextlib.asynccontextmanager
-async def cluster(tmp_path: Path, *arguments: str) -> AsyncIterator[Cluster]:
+async def cluster(tmp_path: Path, *arguments: str, program: str = "phoenix.up") -> AsyncIterator[Cluster]:
     """A started Phoenix; at the end it is stopped and nothing may be left."""
     found = Cluster(tmp_path / "state")
-    await found.start(*arguments)
+    await found.start(*arguments, program=program)
     try:
         yield found
     finally:
