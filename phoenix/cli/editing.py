@@ -6,6 +6,7 @@ Nothing runs meanwhile: an editor has the terminal to itself.
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -99,36 +100,47 @@ class Buffer:
             descriptor, name = tempfile.mkstemp(prefix=f"phoenixctl-{self._verb}-", suffix=".yaml")  # 0600
             os.close(descriptor)
             self.path = Path(name)
-        self.path.write_text(head + self._text, encoding="utf-8")
-        written = self.path.stat().st_mtime_ns
+        written = head + self._text
+        self.path.write_text(written, encoding="utf-8")
+        written_at = self.path.stat().st_mtime_ns
         words = shlex.split(_editor())
         # NB: Ctrl-C in the editor is the editor's; it must not end us and lose the text.
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
             done = subprocess.run([*words, str(self.path)], check=False)
         except OSError as error:
-            raise self._failed(f"the editor {words[0]} cannot be started: {error.strerror}") from error
+            raise self._failed(f"the editor {words[0]} cannot be started: {error.strerror}", written) from error
         finally:
             signal.signal(signal.SIGINT, before)
         if done.returncode:
-            raise self._failed(f"the editor {words[0]} ended with code {done.returncode}")
-        self._touched = self.path.exists() and self.path.stat().st_mtime_ns != written
+            raise self._failed(f"the editor {words[0]} ended with code {done.returncode}", written)
+        self._touched = self.path.exists() and self.path.stat().st_mtime_ns != written_at
         try:
             lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
         except (OSError, UnicodeDecodeError) as error:
             raise CliError(f"{self.path} cannot be read: {error}", "nothing was changed") from error
         return "".join(line for line in lines if not line.startswith("#"))
 
-    def _failed(self, problem: str) -> CliError:
+    def _failed(self, problem: str, written: str) -> CliError:
         hint = "set $EDITOR to one that waits until the file is closed"
-        return CliError(problem, f"{hint}; the text is kept in {self.path}")
+        assert self.path is not None  # _open() made it
+        if self.path.exists() and self.path.read_bytes() != written.encode():
+            return CliError(problem, f"{hint}; the text is kept in {self.path}")
+        self.discard()
+        return CliError(problem, f"{hint}; nothing was changed")
 
 
 def _head(faults: Sequence[Fault]) -> str:
     """Words above the text; lines are named as the person sees them, below these words."""
     above = _INTRO.count("\n") + len(faults)
+
+    def shifted(found: re.Match[str]) -> str:
+        return f"on line {int(found[1]) + above}"
+
     lines = [
-        (f"line {fault.line + above}: " if fault.line else "") + " ".join(fault.message.split()) for fault in faults
+        (f"line {fault.line + above}: " if fault.line else "")
+        + re.sub(r"\bon line (\d+)", shifted, " ".join(fault.message.split()))
+        for fault in faults
     ]
     return _INTRO + "".join(f"# {line}\n" for line in lines)
 

@@ -37,7 +37,8 @@ def _main(words: list[str]) -> int:
     if "_ARGCOMPLETE" in os.environ:
         import argcomplete
 
-        argcomplete.autocomplete(parser)
+        # NB: flags only after a dash, as kubectl; where nothing fits, the shell offers files.
+        argcomplete.autocomplete(parser, always_complete_options=False, default_completer=_nothing)  # type: ignore[arg-type]
     arguments, unknown = parser.parse_known_args(words)
     if arguments.verb is None:
         if unknown:
@@ -61,6 +62,10 @@ def _main(words: list[str]) -> int:
     except Exception as error:  # noqa: BLE001  reported or raised again
         return _report(session, error)
     return code
+
+
+def _nothing(**_: Any) -> list[str]:
+    return []
 
 
 def _await(outcome: Coroutine[Any, Any, int]) -> int:

@@ -43,27 +43,58 @@ class Parser(argparse.ArgumentParser):
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As ArgumentParser's, with the flags filled in and switches as kubectl has them."""
         self.fill()
-        return super().parse_known_args(self._switches(args), namespace)
+        words = sys.argv[1:] if args is None else args
+        # NB: of a line that is being completed the last flag may have no value yet, and must stay last.
+        if not (_is_completing() or any(isinstance(action, argparse._SubParsersAction) for action in self._actions)):
+            words = self._settled(words)
+        return super().parse_known_args(words, namespace)
 
-    def _switches(self, words: Sequence[str] | None) -> list[str]:
-        """`--all=false`, and `--wait exp/x`, whose value is not `exp/x`: a switch takes a value after `=` only."""
-        found: list[str] = []
-        rest = iter(sys.argv[1:] if words is None else words)
-        for word in rest:
+    def _settled(self, words: Sequence[str]) -> list[str]:
+        """The words as argparse can take them: flags first, wherever they stand, and switches as kubectl has them.
+
+        A switch takes a value after `=` only: `--all=false`, and `--wait exp/x`, whose value is not `exp/x`.
+        """
+        flags: list[str] = []
+        others: list[str] = []
+        at = 0
+        while at < len(words):
+            word = words[at]
+            at += 1
             if word == "--":
-                return [*found, word, *rest]
-            name, equals, value = word.partition("=")
-            action = self._option_string_actions.get(name)
-            if isinstance(action, argparse._StoreTrueAction) and equals:
-                try:
-                    found += [name] if boolean(value) else []
-                except argparse.ArgumentTypeError as error:
-                    self.error(f"argument {'/'.join(action.option_strings)}: {error}")
-            elif action is not None and action.nargs == "?" and not equals and name.startswith("--"):
-                found.append(f"{name}={str(action.const).lower() if action.const is True else action.const}")
-            else:
-                found.append(word)
-        return found
+                others += words[at:]
+                break
+            if not word.startswith("-") or word == "-":
+                others.append(word)
+                continue
+            flags += self._switch(word)
+            if self._takes_next(word):
+                flags += words[at : at + 1]
+                at += 1
+        # NB: what begins with a dash is a positional only after `--`.
+        return [*flags, *(["--"] if any(word.startswith("-") and word != "-" for word in others) else []), *others]
+
+    def _takes_next(self, word: str) -> bool:
+        """Whether the word after a flag is its value."""
+        if word.startswith("--"):
+            action = self._option_string_actions.get(word)
+            return action is not None and action.nargs is None
+        for at in range(1, len(word)):
+            action = self._option_string_actions.get(f"-{word[at]}")
+            if action is None or action.nargs is None:
+                return action is not None and at == len(word) - 1
+        return False
+
+    def _switch(self, word: str) -> list[str]:
+        name, equals, value = word.partition("=")
+        action = self._option_string_actions.get(name)
+        if isinstance(action, argparse._StoreTrueAction) and equals:
+            try:
+                return [name] if boolean(value) else []
+            except argparse.ArgumentTypeError as error:
+                self.error(f"argument {'/'.join(action.option_strings)}: {error}")
+        if action is not None and action.nargs == "?" and not equals and name.startswith("--"):
+            return [f"{name}={str(action.const).lower() if action.const is True else action.const}"]
+        return [word]
 
     def format_help(self) -> str:
         """As ArgumentParser's, with the flags filled in."""
@@ -90,6 +121,10 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Exit 2 with what is wrong and where help is."""
         self.exit(ExitCode.USAGE, f"error: {message}\nSee `{self.prog} --help`.\n")
+
+
+def _is_completing() -> bool:
+    return "_ARGCOMPLETE" in os.environ
 
 
 class _RootParser(Parser):
