@@ -21,7 +21,7 @@ def test_the_mark_is_as_long_as_what_the_script_puts_in_its_place() -> None:
 
 
 def test_a_report_becomes_rates_and_costs() -> None:
-    said = 'wrk says more\nRESULT {"requests":100,"duration_us":2000000,"failed":0,"bytes":5000,"p50_us":900,"p99_us":4000}\n'
+    said = 'more\nRESULT {"requests":100,"duration_us":2000000,"failed":0,"bytes":5000,"p50_us":900,"p99_us":4000}\n'
     load = measured(said, cpu=0.01)
     assert (load.per_s, load.p99_ms, load.answer_bytes) == (50.0, 4.0, 50.0)
     assert load.cpu_us == pytest.approx(100.0)
