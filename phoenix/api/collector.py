@@ -9,6 +9,7 @@ from pydantic import Field
 
 from phoenix.api.process import PROCESS_COLUMNS, ProcessSpec, ProcessStatus
 from phoenix.apimachinery.meta import KindInfo, PrinterColumn, Resource
+from phoenix.apimachinery.model import ONE_FIELD
 
 
 class Engine(StrEnum):
@@ -36,6 +37,7 @@ class CollectorSpec(ProcessSpec):
         default_factory=dict,
         description="rendered collector configuration; ${phoenix:port:NAME} and ${phoenix:endpoint:NAME} are filled in "
         "by the agent",
+        json_schema_extra=ONE_FIELD,
     )
     config_hash: str = Field(default="", description="hash of config, taken before ports are filled in")
     pipeline_hash: str = Field(default="", description="hash of the user's processors with parameters resolved")

@@ -11,7 +11,7 @@ from phoenix.api.collector import Engine
 from phoenix.api.pipeline import NameRef, PipelineSource
 from phoenix.api.results import ExperimentResults, Verdict
 from phoenix.apimachinery.meta import KindInfo, PrinterColumn, Resource, Status
-from phoenix.apimachinery.model import Model
+from phoenix.apimachinery.model import ONE_FIELD, SET, Model, map_by
 from phoenix.apimachinery.selectors import LabelSelector
 from phoenix.apimachinery.units import Duration
 
@@ -138,7 +138,11 @@ class CriticalMatch(Model):
     """Series that must stay live: those whose labels all have these values."""
 
     name: str = Field(pattern=DNS_LABEL, description="name, a DNS label")
-    match: dict[str, str] = Field(min_length=1, description="Prometheus label names and values; __name__ is the metric")
+    match: dict[str, str] = Field(
+        min_length=1,
+        description="Prometheus label names and values; __name__ is the metric",
+        json_schema_extra=ONE_FIELD,
+    )
 
 
 class Analysis(Model):
@@ -153,14 +157,20 @@ class Analysis(Model):
     )
     confidence: float = Field(default=0.95, gt=0.5, lt=1, description="of intervals (CPU, memory), ratio")
     early_stop: bool = Field(default=False, description="true: end a run whose verdict cannot change any more")
-    signals: list[Signal] = Field(default_factory=list, description="answers that must survive")
-    critical: list[CriticalMatch] = Field(default_factory=list, description="series that must stay live")
+    signals: list[Signal] = Field(
+        default_factory=list, description="answers that must survive", json_schema_extra=map_by("name")
+    )
+    critical: list[CriticalMatch] = Field(
+        default_factory=list, description="series that must stay live", json_schema_extra=map_by("name")
+    )
 
 
 class CostSpec(Model):
     """How to price what was measured."""
 
-    price_books: list[str] = Field(default_factory=list, description="names of PriceBooks; each gives a bill")
+    price_books: list[str] = Field(
+        default_factory=list, description="names of PriceBooks; each gives a bill", json_schema_extra=SET
+    )
     hosts: int = Field(default=1, ge=1, description="assumed fleet: this run's input times this number")
 
 
@@ -207,7 +217,7 @@ class ExperimentSpec(Model):
     variants: list[Variant] = Field(
         min_length=2,
         description="one Baseline, one or more Candidates",
-        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+        json_schema_extra=map_by("name"),
     )
     engine: Engine = Field(default=Engine.AUTO, description="what runs the variants")
     exporters: Literal["Replace", "Keep"] = Field(
@@ -330,7 +340,9 @@ class ExperimentStatus(Status):
     pipeline_hash: dict[str, str] = Field(default_factory=dict, description="hash judged, by variant")
     variants: list[PinnedVariant] = Field(default_factory=list, description="variants as resolved at the start")
     resolved: dict[str, object] = Field(
-        default_factory=dict, description="load profile and price books as resolved at the start"
+        default_factory=dict,
+        description="load profile and price books as resolved at the start",
+        json_schema_extra=ONE_FIELD,
     )
     source_endpoint: str = Field(default="", description="address for real senders (source otlp)")
     results: ExperimentResults | None = Field(default=None, description="live while running, final when complete")

@@ -8,7 +8,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from phoenix.apimachinery.meta import KindInfo, PrinterColumn, Resource, Status
-from phoenix.apimachinery.model import Model
+from phoenix.apimachinery.model import SET, Model
 from phoenix.apimachinery.units import Duration
 
 
@@ -52,7 +52,9 @@ class LoadProfileSpec(Model):
         default=None, gt=0, description="data points a second to send at least; absent: one point a series and tick"
     )
     max_duration: Duration = Field(default=Duration("1h"), description="a generator of this profile ends after it")
-    aliases: list[str] = Field(default_factory=list, description="other names that refer to this profile")
+    aliases: list[str] = Field(
+        default_factory=list, description="other names that refer to this profile", json_schema_extra=SET
+    )
 
 
 class LoadProfileStatus(Status):

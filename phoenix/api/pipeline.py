@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from phoenix.api.collector import Engine
 from phoenix.apimachinery.meta import KindInfo, PrinterColumn, Resource, Status
-from phoenix.apimachinery.model import Model
+from phoenix.apimachinery.model import ONE_FIELD, SET, Model, map_by
 from phoenix.apimachinery.selectors import LabelSelector
 from phoenix.apimachinery.units import Duration
 
@@ -66,15 +66,21 @@ class PipelineTemplateSpec(Model):
     """A collector configuration with typed parameters."""
 
     description: str = Field(default="", description="what it is for, for people")
-    parameters: list[TemplateParameter] = Field(default_factory=list, description="what can be set")
+    parameters: list[TemplateParameter] = Field(
+        default_factory=list, description="what can be set", json_schema_extra=map_by("name")
+    )
     config: dict[str, Any] = Field(
         default_factory=dict,
         description="collector configuration; a node that is the string ${param:NAME} becomes the value, as its type",
     )
     reduces: str = Field(default="", description="what it cuts, for people")
     loses: str = Field(default="", description="which answers are lost, for people")
-    requires: list[str] = Field(default_factory=list, description="engine features beyond the embedded subset")
-    aliases: list[str] = Field(default_factory=list, description="other names that refer to this template")
+    requires: list[str] = Field(
+        default_factory=list, description="engine features beyond the embedded subset", json_schema_extra=SET
+    )
+    aliases: list[str] = Field(
+        default_factory=list, description="other names that refer to this template", json_schema_extra=SET
+    )
     negative_control: bool = Field(default=False, description="true: it must be rejected by every sound judge")
 
 
@@ -224,8 +230,12 @@ class PipelineRevisionSpec(Model):
 
     revision: int = Field(ge=1, description="number within its deployment")
     pipeline: PipelineSource = Field(description="source as the deployment's spec had it: what undo restores")
-    resolved: dict[str, Any] = Field(description="collector configuration with parameters resolved, before injection")
-    parameters: dict[str, Any] = Field(default_factory=dict, description="parameters with defaults filled in")
+    resolved: dict[str, Any] = Field(
+        description="collector configuration with parameters resolved, before injection", json_schema_extra=ONE_FIELD
+    )
+    parameters: dict[str, Any] = Field(
+        default_factory=dict, description="parameters with defaults filled in", json_schema_extra=ONE_FIELD
+    )
     template_generation: int = Field(default=0, description="generation of the template it was resolved from")
     engine: Engine = Field(default=Engine.EMBEDDED, description="engine resolved for it")
     engine_version: str = Field(default="", description="version of that engine")

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from phoenix.apimachinery.model import Model
+from phoenix.apimachinery.model import Model, map_by
 
 
 class Verdict(StrEnum):
@@ -130,6 +130,6 @@ class ExperimentResults(Model):
     variants: list[VariantResult] = Field(
         default_factory=list,
         description="by variant, baseline first",
-        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+        json_schema_extra=map_by("name"),
     )
     problems: list[str] = Field(default_factory=list, description="why the run is not valid, if it is not")

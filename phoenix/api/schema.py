@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 from phoenix.api.fields import FieldNode
+from phoenix.api.listtypes import ListNode
 from phoenix.api.metadata import metadata_causes
 from phoenix.api.structural import INT_OR_STRING, PRESERVE, InexpressibleSchema, JsonObject, build
 from phoenix.api.validation import model_causes
@@ -23,6 +24,7 @@ __all__ = [
     "complete",
     "crd",
     "json_schema",
+    "repeated_items",
     "structural_schema",
     "unknown_fields",
     "validate",
@@ -38,6 +40,11 @@ def structural_schema(kind: type[Resource]) -> JsonObject:
 @cache
 def _node(kind: type[Resource]) -> FieldNode:
     return FieldNode(structural_schema(kind))
+
+
+@cache
+def _lists(kind: type[Resource]) -> ListNode:
+    return ListNode(structural_schema(kind))
 
 
 def unknown_fields(kind: type[Resource], wire: JsonObject) -> list[str]:
@@ -67,7 +74,16 @@ def validate(kind: type[Resource], wire: JsonObject) -> list[Cause]:
         for field, expected in (("apiVersion", info.api_version), ("kind", info.kind))
         if wire.get(field) not in (None, "", expected)
     ]
-    return [*causes, *metadata_causes(info, wire.get("metadata")), *model_causes(kind, wire, _node(kind))]
+    causes += metadata_causes(info, wire.get("metadata"))
+    causes += model_causes(kind, wire, _node(kind))
+    return causes or repeated_items(kind, wire)
+
+
+def repeated_items(kind: type[Resource], wire: JsonObject) -> list[Cause]:
+    """What `validate` checks beyond the model: items that are twice in lists whose items are told apart."""
+    causes: list[Cause] = []
+    _lists(kind).check(wire, "", causes)
+    return causes
 
 
 def crd(kind: type[Resource]) -> JsonObject:

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from phoenix.apimachinery.conditions import parse_timestamp
 from phoenix.apimachinery.meta import KindInfo, PrinterColumn, Resource
-from phoenix.apimachinery.model import Model
+from phoenix.apimachinery.model import SET, Model
 
 
 class UserSpec(Model):
@@ -17,7 +17,7 @@ class UserSpec(Model):
     groups: list[str] = Field(
         default_factory=list,
         description="groups bindings may name; groups beginning with system: cannot be given here",
-        json_schema_extra={"x-kubernetes-list-type": "set"},
+        json_schema_extra=SET,
     )
     disabled: bool = Field(default=False, description="true: none of his tokens is taken")
     expires_at: str | None = Field(

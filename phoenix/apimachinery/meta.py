@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar, NewType
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from phoenix.apimachinery.conditions import Condition
-from phoenix.apimachinery.model import Model
+from phoenix.apimachinery.model import ONE_FIELD, SET, Model, map_by
 
 GROUP = "phoenix.io"
 VERSION = "v1alpha1"
@@ -82,6 +82,8 @@ class KindInfo:
 class OwnerReference(Model):
     """A link from a dependent to the object that owns it; deleting the owner deletes the dependent."""
 
+    model_config = ConfigDict(json_schema_extra=ONE_FIELD)
+
     api_version: str = Field(description="group/version of the owner")
     kind: str = Field(description="Kind of the owner")
     name: str = Field(description="name of the owner, in the same namespace or cluster-scoped")
@@ -110,13 +112,19 @@ class ObjectMeta(Model):
     deletion_grace_period_seconds: int | None = Field(default=None, description="seconds; always 0 in Phoenix")
     labels: dict[str, str] = Field(default_factory=dict, description="key-value pairs to select by")
     annotations: dict[str, str] = Field(default_factory=dict, description="key-value pairs for tools")
-    owner_references: list[OwnerReference] = Field(default_factory=list, description="objects that own this one")
-    finalizers: list[str] = Field(default_factory=list, description="each must be removed before the object goes")
+    owner_references: list[OwnerReference] = Field(
+        default_factory=list, description="objects that own this one", json_schema_extra=map_by("uid")
+    )
+    finalizers: list[str] = Field(
+        default_factory=list, description="each must be removed before the object goes", json_schema_extra=SET
+    )
     managed_fields: list[dict[str, Any]] | None = Field(default=None, description="who set which field")
 
 
 class ObjectReference(Model):
     """A pointer to an object, as Events carry it."""
+
+    model_config = ConfigDict(json_schema_extra=ONE_FIELD)
 
     api_version: str = Field(default="", description="group/version")
     kind: str = Field(default="", description="Kind")
@@ -134,7 +142,7 @@ class Status(Model):
     conditions: list[Condition] = Field(
         default_factory=list,
         description="latest observations by type",
-        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+        json_schema_extra=map_by("type"),
     )
 
 

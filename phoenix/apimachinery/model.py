@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
+from pydantic.config import JsonDict
+
+ONE_FIELD: Final[JsonDict] = {"x-kubernetes-map-type": "atomic"}
+"""For `json_schema_extra` of an object: it has one owner and is replaced whole."""
+
+SET: Final[JsonDict] = {"x-kubernetes-list-type": "set"}
+"""For `json_schema_extra` of a list: each plain value once, each with an owner. A list without a mark is one field."""
+
+
+def map_by(*keys: str) -> JsonDict:
+    """For `json_schema_extra` of a list: its items are told apart by these fields, merged and owned one by one."""
+    return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [*keys]}
 
 
 class Model(BaseModel):

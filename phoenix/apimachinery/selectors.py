@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from phoenix.apimachinery.errors import BadRequest
-from phoenix.apimachinery.model import Model
+from phoenix.apimachinery.model import ONE_FIELD, Model
 
 _SET_TERM = re.compile(r"^\s*(\S+)\s+(in|notin)\s*\(([^)]*)\)\s*$")
 _KEY = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?$")
@@ -40,6 +40,8 @@ class Requirement:
 
 class LabelSelector(Model):
     """Kubernetes' label selector; an empty one matches everything."""
+
+    model_config = ConfigDict(json_schema_extra=ONE_FIELD)
 
     match_labels: dict[str, str] = Field(default_factory=dict, description="each label must have this value")
 
