@@ -105,7 +105,11 @@ class Agent:
         )
         self_ = HostSelf(host_id(self._state.root), found)
         host = HostReporter(self._client, self._config, self_, self._clock, lambda: len(self._workloads.running))
-        informers: list[Informer[Any]] = [Informer(self._client, kind, clock=self._clock) for kind in KINDS]
+        # NB: only what is for this host: an agent's own token shows it nothing else.
+        mine = f"spec.host={self._config.host_name}"
+        informers: list[Informer[Any]] = [
+            Informer(self._client, kind, field_selector=mine, clock=self._clock) for kind in KINDS
+        ]
         try:
             async with TaskOwner() as owner, asyncio.TaskGroup() as group:
                 self._owner = owner

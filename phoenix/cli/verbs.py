@@ -82,6 +82,7 @@ VERBS: tuple[Verb, ...] = (
     Verb("api-resources", "list the kinds and their short names", _OTHER),
     Verb("api-versions", "list the API groups of the server", _OTHER),
     Verb("cluster-info", "print where the server and its hosts are", _OTHER),
+    Verb("auth", "sign in and out, ask what one may do, make tokens", _OTHER),
     Verb("config", "look at and change kubeconfigs: contexts, namespace", _OTHER),
     Verb("completion", "print the completion script of a shell", _OTHER),
     Verb("version", "print the versions of client and server", _OTHER),

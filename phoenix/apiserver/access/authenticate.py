@@ -170,14 +170,10 @@ def bearer_token(authorization: str) -> str:
     """The token of an Authorization header. Raises Unauthorized: another scheme."""
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != _SCHEME or not token.strip():
-        raise unauthorized("the Authorization header is not 'Bearer TOKEN'")
+        raise unauthorized("the Authorization header must be 'Bearer TOKEN'")
     return token.strip()
 
 
 def unauthorized(what: str) -> Unauthorized:
     """The answer to somebody unknown."""
-    msg = (
-        f"Unauthorized: {what}; send a token as 'Authorization: Bearer TOKEN' (kubectl: --kubeconfig state/kubeconfig;"
-        " others: ask for one made by `phoenixctl auth create-token`)"
-    )
-    return Unauthorized(msg)
+    return Unauthorized(f"Unauthorized: {what}")

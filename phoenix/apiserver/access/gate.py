@@ -121,7 +121,11 @@ class Access:
         transport = request.transport
         certificate = transport.get_extra_info("peercert") if transport is not None else None
         if not certificate:
-            raise unauthorized("the request has no Authorization header and its connection no client certificate")
+            msg = (
+                "send a token as 'Authorization: Bearer TOKEN' (kubectl: --kubeconfig state/kubeconfig; ask for one"
+                " of `phoenixctl auth create-token`), or a client certificate"
+            )
+            raise unauthorized(msg)
         key = (certificate.get("subject"), certificate.get("serialNumber"), certificate.get("notAfter"))
         caller = self._callers.get(key)
         if caller is None:
