@@ -68,7 +68,7 @@ class CascadeReconciler(Generic[R]):
     async def _let_go(self, dependent: Resource, owner: Resource) -> None:
         metadata = dependent.metadata
         references = others_references(dependent, owner.metadata.uid)
-        patch = {"metadata": {"ownerReferences": references, "resourceVersion": metadata.resource_version}}
+        patch = {"metadata": {"ownerReferences": references or None, "resourceVersion": metadata.resource_version}}
         try:
             await self._client.patch(type(dependent), metadata.name, metadata.namespace, patch)
         except NotFound:
