@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import selectors
-import shutil
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -17,48 +13,9 @@ import pytest
 
 from tests.docs.running import Reader, have_kubectl, reader
 from tests.harness import compatibility
+from tests.harness.kubectl import TOO_LONG_S, Kubectl, watching
 
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(not have_kubectl(), reason="there is no kubectl on PATH")]
-WITHIN_S = 30
-TOO_LONG_S = 15  # for waits that must end by themselves
-
-
-class Kubectl:
-    """kubectl with a home of its own, in a namespace."""
-
-    def __init__(self, at: Reader, folder: Path, namespace: str) -> None:
-        self.folder, self.namespace = folder, namespace
-        self.home = at.folder / "home"
-        self.environment = {
-            **os.environ, "HOME": str(self.home), "KUBECONFIG": str(at.state / "kubeconfig"),
-            "KUBECTL_COMMAND_HEADERS": "false",
-        }  # fmt: skip
-
-    def run(self, *arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run it, whatever comes of it."""
-        return subprocess.run(
-            ["kubectl", "--namespace", self.namespace, *arguments],
-            input=stdin, capture_output=True, text=True, timeout=WITHIN_S, cwd=self.folder,
-            env=self.environment | environment,
-        )  # fmt: skip
-
-    def __call__(self, *arguments: str, stdin: str = "", code: int = 0, **environment: str) -> str:
-        """What it says, both ways; its exit code must be `code`."""
-        done = self.run(*arguments, stdin=stdin, **environment)
-        assert done.returncode == code, f"kubectl {' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}"
-        return done.stdout + done.stderr
-
-    def object(self, *arguments: str) -> dict[str, Any]:
-        """An object or list as kubectl has it."""
-        found: dict[str, Any] = json.loads(self.run("get", *arguments, "-o", "json").stdout)
-        return found
-
-    def write(self, name: str, *objects: dict[str, Any]) -> str:
-        """A file with these objects; its path."""
-        path = self.folder / name
-        wire = objects[0] if len(objects) == 1 else {"apiVersion": "v1", "kind": "List", "items": list(objects)}
-        path.write_text(json.dumps(wire))
-        return str(path)
 
 
 def experiment(name: str, *, labels: dict[str, str] | None = None, seed: int = 7, **metadata: Any) -> dict[str, Any]:
@@ -281,41 +238,6 @@ def test_watch(kubectl: Kubectl, row: Row) -> None:
     ):
         kubectl("create", "-f", kubectl.write("b.json", experiment("b")))
         assert {next(lines).strip(), next(lines).strip()} == {"a", "b"}
-
-
-class watching:  # noqa: N801 - used as a context manager
-    """Lines of a kubectl that goes on until it is ended; each must come in time."""
-
-    def __init__(self, kubectl: Kubectl, *arguments: str) -> None:
-        program = shutil.which("kubectl")
-        assert program
-        self._process = subprocess.Popen(
-            [program, "--namespace", kubectl.namespace, *arguments],
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=kubectl.folder, env=kubectl.environment,
-        )  # fmt: skip
-
-    def __enter__(self) -> Iterator[str]:
-        return self._lines()
-
-    def _lines(self) -> Iterator[str]:
-        assert self._process.stdout is not None
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._process.stdout, selectors.EVENT_READ)
-            rest = b""
-            while True:
-                while b"\n" in rest:
-                    line, rest = rest.split(b"\n", 1)
-                    yield line.decode()
-                assert selector.select(TOO_LONG_S), "no line in time"
-                data = os.read(self._process.stdout.fileno(), 65536)
-                assert data, "kubectl ended"
-                rest += data
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._process.kill()
-        self._process.wait()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
 
 
 def test_change(kubectl: Kubectl, row: Row) -> None:
