@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,18 +47,35 @@ class Steer:
     hopeless: Callable[[Experiment], str] = lambda _: ""
 
 
-def add_flags(parser: argparse.ArgumentParser, wait_help: str) -> None:
-    """experiment/x, --wait, --timeout."""
-    words = parser.add_argument("experiment", metavar="experiment/NAME", help="the experiment")
-    words.completer = complete_experiments  # type: ignore[attr-defined]  # argcomplete's own way
-    add_wait_flag(parser, default=False, help_text=wait_help)
-    add_timeout_flag(parser, "2m")
+@dataclass(frozen=True, slots=True)
+class SteerCommand:
+    """`flags`, `options` and `run` of a verb."""
+
+    flags: Callable[[argparse.ArgumentParser], None]
+    options: Callable[[argparse.Namespace], SteerOptions]
+    run: Callable[[Session, SteerOptions], Coroutine[Any, Any, int]]
 
 
-def read_options(arguments: argparse.Namespace) -> SteerOptions:
-    """Raises UsageError."""
-    ref = expect(parse_ref(arguments.experiment, Experiment), Experiment)
-    return SteerOptions(ref, arguments.wait, arguments.timeout)
+def steering(decide: Callable[[Experiment], Steer], wait_help: str) -> SteerCommand:
+    """The verb that does what `decide` says; `wait_help` is what --wait waits for."""
+
+    def flags(parser: argparse.ArgumentParser) -> None:
+        """experiment/NAME, --wait, --timeout."""
+        words = parser.add_argument("experiment", metavar="experiment/NAME", help="the experiment")
+        words.completer = complete_experiments  # type: ignore[attr-defined]  # argcomplete's own way
+        add_wait_flag(parser, default=False, help_text=f"wait until {wait_help} (default: false)")
+        add_timeout_flag(parser, "2m")
+
+    def options(arguments: argparse.Namespace) -> SteerOptions:
+        """Raises UsageError."""
+        ref = expect(parse_ref(arguments.experiment, Experiment), Experiment)
+        return SteerOptions(ref, arguments.wait, arguments.timeout)
+
+    async def run(session: Session, options: SteerOptions) -> int:
+        """Patch spec."""
+        return await steer(session, options, decide)
+
+    return SteerCommand(flags, options, run)
 
 
 async def steer(session: Session, options: SteerOptions, decide: Callable[[Experiment], Steer]) -> int:

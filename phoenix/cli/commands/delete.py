@@ -48,10 +48,11 @@ class DeleteOptions:
 def flags(parser: argparse.ArgumentParser) -> None:
     """What, how, and how long to wait."""
     add_selection_flags(parser)
-    parser.add_argument(
+    how = parser.add_argument(
         "--cascade", default="background", nargs="?", const="background", metavar="HOW",
         help="what becomes of what it owns: background or foreground deletion, or orphan (default: background)",
     )  # fmt: skip
+    how.completer = lambda **_: list(_CASCADE)  # type: ignore[attr-defined]  # argcomplete's own way
     parser.add_argument("--grace-period", type=int, metavar="SECONDS", help="0 or more; -1: as the object says")
     parser.add_argument("--now", action="store_true", help="same as --grace-period=1")
     parser.add_argument("--force", action="store_true", help="with --grace-period=0; finalizers still hold")

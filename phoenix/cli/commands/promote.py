@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
-
 from phoenix.api.experiment import Experiment, ExperimentPhase
 from phoenix.api.results import Verdict
 from phoenix.cli.errors import CliError
-from phoenix.cli.session import Session
-from phoenix.cli.steering import Steer, SteerOptions, add_flags, read_options, steer
+from phoenix.cli.steering import Steer, steering
 
 DESCRIPTION = (
     "Promote the candidate (spec.decision: Promote), whatever the verdict: exactly the pipeline that was judged."
@@ -17,21 +14,6 @@ EXAMPLES = """
 phoenixctl promote experiment/http-lean
 phoenixctl promote experiment/http-lean --wait      until its deployment is written
 """
-
-
-def flags(parser: argparse.ArgumentParser) -> None:
-    """experiment/NAME, --wait, --timeout."""
-    add_flags(parser, "wait until the deployment is written (default: false)")
-
-
-def options(arguments: argparse.Namespace) -> SteerOptions:
-    """Raises UsageError."""
-    return read_options(arguments)
-
-
-async def run(session: Session, options: SteerOptions) -> int:
-    """Patch spec.decision."""
-    return await steer(session, options, decide)
 
 
 def promoted(experiment: Experiment) -> bool:
@@ -60,3 +42,7 @@ def decide(experiment: Experiment) -> Steer:
     else:
         said = f"against the verdict ({status.verdict}), pipelinedeployment/{target.name} gets the candidate"
     return Steer({"decision": "Promote"}, "to be promoted", f"{said}; `phoenixctl rollback {ref}` undoes it", promoted)
+
+
+_COMMAND = steering(decide, "the deployment is written")
+flags, options, run = _COMMAND.flags, _COMMAND.options, _COMMAND.run

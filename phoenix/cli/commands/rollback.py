@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
-
 from phoenix.api.experiment import Experiment
 from phoenix.cli.commands.promote import promoted
 from phoenix.cli.errors import CliError
-from phoenix.cli.session import Session
-from phoenix.cli.steering import Steer, SteerOptions, add_flags, read_options, steer
+from phoenix.cli.steering import Steer, steering
 
 DESCRIPTION = (
     "Undo a promotion (spec.decision: Rollback): the deployment gets the revision it had before;\n"
@@ -18,21 +15,6 @@ EXAMPLES = """
 phoenixctl rollback experiment/http-lean --wait
 phoenixctl rollout undo pipelinedeployment/edge      the same from the deployment's side
 """
-
-
-def flags(parser: argparse.ArgumentParser) -> None:
-    """experiment/NAME, --wait, --timeout."""
-    add_flags(parser, "wait until the deployment is as before (default: false)")
-
-
-def options(arguments: argparse.Namespace) -> SteerOptions:
-    """Raises UsageError."""
-    return read_options(arguments)
-
-
-async def run(session: Session, options: SteerOptions) -> int:
-    """Patch spec.decision."""
-    return await steer(session, options, decide)
 
 
 def decide(experiment: Experiment) -> Steer:
@@ -56,3 +38,7 @@ def decide(experiment: Experiment) -> Steer:
 def _why(experiment: Experiment) -> str:
     verdict = experiment.status.verdict
     return f"its verdict is {verdict}" if verdict else f"it has ended as {experiment.status.phase}"
+
+
+_COMMAND = steering(decide, "the deployment is as before")
+flags, options, run = _COMMAND.flags, _COMMAND.options, _COMMAND.run

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
-
 from phoenix.api.experiment import Experiment, ExperimentPhase
 from phoenix.cli.errors import CliError
-from phoenix.cli.session import Session
-from phoenix.cli.steering import Steer, SteerOptions, add_flags, read_options, steer
+from phoenix.cli.steering import Steer, steering
 
 DESCRIPTION = (
     "Start an experiment that is suspended or was stopped (spec.suspend: false). A stopped one begins a new run."
@@ -16,21 +13,6 @@ EXAMPLES = """
 phoenixctl start experiment/http-lean
 phoenixctl start experiment/http-lean --wait        until it sends and measures
 """
-
-
-def flags(parser: argparse.ArgumentParser) -> None:
-    """experiment/NAME, --wait, --timeout."""
-    add_flags(parser, "wait until it measures (default: false)")
-
-
-def options(arguments: argparse.Namespace) -> SteerOptions:
-    """Raises UsageError."""
-    return read_options(arguments)
-
-
-async def run(session: Session, options: SteerOptions) -> int:
-    """Patch spec.suspend."""
-    return await steer(session, options, decide)
 
 
 def decide(experiment: Experiment) -> Steer:
@@ -57,3 +39,7 @@ def decide(experiment: Experiment) -> Steer:
             f"the run has ended as {now.status.phase}" if now.status.run > old_run and now.status.phase.finished else ""
         ),
     )
+
+
+_COMMAND = steering(decide, "it measures")
+flags, options, run = _COMMAND.flags, _COMMAND.options, _COMMAND.run

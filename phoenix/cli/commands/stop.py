@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
-
 from phoenix.api.experiment import Experiment, ExperimentPhase
-from phoenix.cli.session import Session
-from phoenix.cli.steering import Steer, SteerOptions, add_flags, read_options, steer
+from phoenix.cli.steering import Steer, steering
 
 DESCRIPTION = "Stop an experiment (spec.suspend: true). Its processes end, its results so far are kept."
 EXAMPLES = """
 phoenixctl stop experiment/http-lean
 phoenixctl stop experiment/http-lean --wait         until the last process has ended
 """
-
-
-def flags(parser: argparse.ArgumentParser) -> None:
-    """experiment/NAME, --wait, --timeout."""
-    add_flags(parser, "wait until its last process has ended (default: false)")
-
-
-def options(arguments: argparse.Namespace) -> SteerOptions:
-    """Raises UsageError."""
-    return read_options(arguments)
-
-
-async def run(session: Session, options: SteerOptions) -> int:
-    """Patch spec.suspend."""
-    return await steer(session, options, decide)
 
 
 def decide(experiment: Experiment) -> Steer:
@@ -48,3 +30,7 @@ def decide(experiment: Experiment) -> Steer:
             else ""
         ),
     )
+
+
+_COMMAND = steering(decide, "its last process has ended")
+flags, options, run = _COMMAND.flags, _COMMAND.options, _COMMAND.run

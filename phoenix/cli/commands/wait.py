@@ -79,7 +79,7 @@ async def run(session: Session, options: WaitOptions) -> int:
             raise CliError("there is nothing to wait for", "no object matches: see `phoenixctl get`")
         for target in found:
             left = max(0.0, deadline - asyncio.get_running_loop().time())
-            wire = await wait_for(session, client, target, goal, left)
+            wire = await wait_for(session, client, target, goal, left, of_s=options.timeout_s)
             session.line(f"{qualified(target.info)}/{target.name} {_met(goal, wire)}")
             if goal.verdict and wire is not None:
                 code = max(code, exit_code_of((wire.get("status") or {}).get("verdict")))
@@ -94,9 +94,9 @@ def _met(goal: Goal, wire: dict[str, Any] | None) -> str:
 
 
 async def wait_for(
-    session: Session, client: HttpClient, ref: Ref | Target, goal: Goal, timeout_s: float
+    session: Session, client: HttpClient, ref: Ref | Target, goal: Goal, timeout_s: float, *, of_s: float = 0.0
 ) -> dict[str, Any] | None:
-    """Wait; the object for which it holds (None: it is gone).
+    """Wait; the object for which it holds (None: it is gone). `of_s` is the whole time, of which `timeout_s` is left.
 
     Raises:
         WaitFailed: out of time, or hopeless; says what is so instead.
@@ -130,7 +130,7 @@ async def wait_for(
                     progress.text = f"waiting for {goal.text} of {ref}: {goal.state(last)}"
     except TimeoutError:
         raise WaitFailed(
-            f"{ref}: {goal.text} not met within {timeout_s:.3g} s: {goal.state(last)}",
+            f"{ref}: {goal.text} not met within {of_s or timeout_s:.3g} s: {goal.state(last)}",
             f"see `phoenixctl describe {ref}`",
         ) from None
     raise AssertionError("follow() does not end")
