@@ -134,7 +134,9 @@ class Keeper:
         self.memory.known[ident] = applied_of(wanted.digest, outcome.wire)
         self.memory.drift.pop(ident, None)
         if compare and outcome.action is not Action.UNCHANGED and not dry_run:
-            fields = differing(outcome.wire, before.to_wire()) if before is not None else []
+            # Both through the model: what the cache keeps has every default written out.
+            after = type(before).from_wire(outcome.wire).to_wire() if before is not None else {}
+            fields = differing(after, before.to_wire()) if before is not None else []
             if fields or outcome.action is Action.CREATED:
                 self.done.corrected[ident] = fields
 

@@ -89,17 +89,17 @@ def _entry(ident: ObjectId) -> InventoryEntry:
 
 def _count(status: ManifestSourceStatus, report: Report, now: datetime) -> None:
     # What was last done stays to be seen until something else is done.
-    news = report.changed or report.revision != status.last_attempted_revision
-    old = status.counts
-    status.counts = ManifestCounts(
-        files=report.files,
-        objects=report.objects,
-        created=report.created if news else old.created,
-        configured=report.configured if news else old.configured,
-        pruned=report.pruned if news else old.pruned,
-        failed=report.failed,
-        unchanged=max(0, report.objects - report.created - report.configured - report.failed),
-    )
+    if report.changed or report.failed or report.revision != status.last_attempted_revision:
+        status.counts = ManifestCounts(
+            files=report.files,
+            objects=report.objects,
+            created=report.created,
+            configured=report.configured,
+            pruned=report.pruned,
+            failed=report.failed,
+            unchanged=max(0, report.objects - report.created - report.configured - report.failed),
+        )
+    status.counts.failed = report.failed
     status.last_attempted_revision = report.revision
     clean = not report.faults and not report.failed and not report.reconciling and not report.stalled
     if clean and not report.dry_run:

@@ -7,11 +7,13 @@ objects as bytes. Lines of fields are looked up again when a fault needs them.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import orjson
 import xxhash
 
+from phoenix.api.schema import unknown_fields
 from phoenix.gitops.faults import Fault
 from phoenix.manifest.errors import InvalidManifests
 from phoenix.manifest.objects import ManifestObject, load_text
@@ -65,7 +67,17 @@ def parse_file(path: str, content: bytes) -> ManifestFile:
             Fault(path, error.line, error.message + (f" ({error.hint})" if error.hint else ""))
             for error in invalid.errors
         )
-    return ManifestFile(path, sha256, tuple(map(_document, objects)), faults)
+    unknown = [list(_unknown_fields(path, found)) for found in objects]
+    faults += tuple(fault for found in unknown for fault in found)
+    right = (found for found, wrong in zip(objects, unknown, strict=True) if not wrong)
+    return ManifestFile(path, sha256, tuple(map(_document, right)), faults)
+
+
+def _unknown_fields(path: str, found: ManifestObject) -> Iterator[Fault]:
+    """Fields nobody knows: the API would refuse them, but does not know the lines."""
+    for field in unknown_fields(found.kind, found.wire):
+        message = "there is no such field: see `phoenixctl explain` for those there are"
+        yield Fault(path, found.position_of(field), message, found.ref, field)
 
 
 def _document(found: ManifestObject) -> ManifestDocument:
