@@ -21,7 +21,7 @@ from datetime import datetime
 from phoenix.apimachinery.errors import ServiceUnavailable
 from phoenix.apimachinery.meta import Resource
 from phoenix.apiserver.events import Change, Form, bookmark_line
-from phoenix.apiserver.framing import Framing, frame
+from phoenix.apiserver.framing import HEARTBEAT, Framing, frame
 from phoenix.apiserver.selection import Selection
 from phoenix.apiserver.target import kind_prefix
 from phoenix.store.interface import Store, StoreEvent
@@ -30,6 +30,7 @@ _LOGGER = logging.getLogger(__name__)
 _RECENT = 4096  # changes kept to join a watcher without a gap; older starts are read from the store
 _REST_RATIO = 2.5  # rest this many times what a flush took: at most 29 % of the loop goes to flushing
 _MAX_REST_S = 0.04
+_HEARTBEAT_INTERVAL_S = 15.0  # proxies commonly close what is silent for 30 s or more
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +104,16 @@ class _Group:
 class Fanout:
     """All groups, fed by one watch of the whole store.
 
-    Use on one event loop: `start()`, then `join` and `leave`, then `stop()`. Owns one task and two timers.
+    Use on one event loop: `start()`, then `join` and `leave`, then `stop()`. Owns one task and three timers.
     """
 
     def __init__(
-        self, store: Store, *, now: Callable[[], datetime], buffer_limit_bytes: int, bookmark_interval_s: float
+        self,
+        store: Store,
+        *,
+        now: Callable[[], datetime],
+        buffer_limit_bytes: int,
+        bookmark_interval_s: float,
     ) -> None:
         self._store = store
         self._now = now
@@ -120,6 +126,8 @@ class Fanout:
         self._pump: asyncio.Task[None] | None = None
         self._flush_timer: asyncio.Handle | None = None
         self._bookmark_timer: asyncio.TimerHandle | None = None
+        self._heartbeat_timer: asyncio.TimerHandle | None = None
+        self._heartbeat_interval_s = _HEARTBEAT_INTERVAL_S
         self._rest_until = 0.0
         self._closed = False
         self.revision = store.revision
@@ -141,6 +149,14 @@ class Fanout:
         self.revision = self._store.revision
         self._pump = asyncio.create_task(self._follow(), name="apiserver-fanout")
         self._schedule_bookmarks()
+        self._schedule_heartbeats()
+
+    def beat_every(self, interval_s: float) -> None:
+        """Send event streams a heartbeat so often from now on."""
+        if self._heartbeat_timer is not None:
+            self._heartbeat_timer.cancel()
+        self._heartbeat_interval_s = interval_s
+        self._schedule_heartbeats()
 
     def end_watches(self) -> None:
         """End every watcher after what it was given, and each that joins from now on."""
@@ -154,7 +170,7 @@ class Fanout:
     async def stop(self) -> None:
         """End every watcher, then the task and the timers."""
         self.end_watches()
-        for timer in (self._flush_timer, self._bookmark_timer):
+        for timer in (self._flush_timer, self._bookmark_timer, self._heartbeat_timer):
             if timer is not None:
                 timer.cancel()
         if self._pump is not None:
@@ -254,7 +270,9 @@ class Fanout:
         if not change.event.key.startswith(scope.prefix):
             return None
         seen = change.seen_by(scope.selection)
-        return None if seen is None else change.line(seen, scope.kind, scope.form, self._now())
+        if seen is None:
+            return None
+        return scope.framing.record(change.line(seen, scope.kind, scope.form, self._now()), change.event.revision)
 
     def _progress(self) -> None:
         if self._waiting:
@@ -283,15 +301,28 @@ class Fanout:
         self._bookmark_timer = loop.call_later(self._bookmark_interval_s, self._bookmark)
 
     def _bookmark(self) -> None:
-        for groups in list(self._groups.values()):
-            for scope, group in list(groups.items()):
-                if scope.bookmarks:
-                    group.pending.append(bookmark_line(scope.kind, scope.form, self.revision))
-                    group.flush(self._buffer_limit, self.statistics)
+        for scope, group in self._every_group():
+            if scope.bookmarks:
+                line = bookmark_line(scope.kind, scope.form, self.revision)
+                group.pending.append(scope.framing.record(line, self.revision))
+                group.flush(self._buffer_limit, self.statistics)
         self._schedule_bookmarks()
 
+    def _schedule_heartbeats(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._heartbeat_timer = loop.call_later(self._heartbeat_interval_s, self._heartbeat)
+
+    def _heartbeat(self) -> None:
+        for scope, group in self._every_group():
+            if scope.framing is Framing.EVENT_STREAM:
+                group.pending.append(HEARTBEAT)
+                group.flush(self._buffer_limit, self.statistics)
+        self._schedule_heartbeats()
+
+    def _every_group(self) -> list[tuple[Scope, _Group]]:
+        return [item for groups in self._groups.values() for item in groups.items()]
+
     def _end_all(self, reason: str) -> None:
-        for groups in self._groups.values():
-            for group in groups.values():
-                for watcher in group.watchers:
-                    watcher.end(reason)
+        for _, group in self._every_group():
+            for watcher in group.watchers:
+                watcher.end(reason)

@@ -28,7 +28,7 @@ def negotiate(accept: str) -> Form:
     Raises:
         NotAcceptable: only other types are accepted.
     """
-    if not accept:
+    if not accept or accept.strip().lower() == EVENT_STREAM:
         return Form.OBJECT
     for entry in accept.split(","):
         media, *rest = (part.strip() for part in entry.split(";"))
@@ -74,6 +74,14 @@ def aggregated_version(accept: str) -> str:
         if media.lower() in _ANY_JSON and "as" not in parameters:
             return ""
     return ""
+
+
+EVENT_STREAM = "text/event-stream"
+
+
+def wants_event_stream(accept: str) -> bool:
+    """Whether a client takes server-sent events before anything else."""
+    return accept.partition(",")[0].partition(";")[0].strip().lower() == EVENT_STREAM
 
 
 def etag_known(if_none_match: str, etag: str) -> bool:

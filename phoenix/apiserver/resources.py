@@ -18,7 +18,7 @@ from phoenix.apiserver.codec import check_depth, decode_json
 from phoenix.apiserver.events import Form, shaped
 from phoenix.apiserver.lists import Lister
 from phoenix.apiserver.logs import LogEndpoint
-from phoenix.apiserver.negotiate import form_of
+from phoenix.apiserver.negotiate import form_of, wants_event_stream
 from phoenix.apiserver.options import ListOptions, delete_options, list_options, read_query, write_options
 from phoenix.apiserver.patches import json_patch, merge_patch
 from phoenix.apiserver.registry import Change, Registry, Written
@@ -83,11 +83,13 @@ class Resources:
 
     async def _get(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
         query = read_query(request.rel_url.raw_query_string)
-        form = form_of(request.headers.get("Accept", ""), query.get("includeObject", ""))
-        if query:
-            options = list_options(query)
+        accept = request.headers.get("Accept", "")
+        form = form_of(accept, query.get("includeObject", ""))
+        streamed = wants_event_stream(accept) and not target.subresource
+        if query or streamed:
+            options = list_options(_streamed(request, query) if streamed else query)
             if options.watch and not target.subresource:
-                return await self._watches.serve(request, *_one(target, options), form)
+                return await self._watches.serve(request, *_one(target, options), form, event_stream=streamed)
             if options.resource_version:
                 self._lister.check_version(options.resource_version)
         value = self._registry.live(target).value
@@ -97,10 +99,12 @@ class Resources:
 
     async def _list(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
         query = read_query(request.rel_url.raw_query_string)
-        options = list_options(query)
-        form = form_of(request.headers.get("Accept", ""), query.get("includeObject", ""))
+        accept = request.headers.get("Accept", "")
+        form = form_of(accept, query.get("includeObject", ""))
+        streamed = wants_event_stream(accept)
+        options = list_options(_streamed(request, query) if streamed else query)
         if options.watch:
-            return await self._watches.serve(request, target, options, form)
+            return await self._watches.serve(request, target, options, form, event_stream=streamed)
         return json_response(self._lister.list(target, options, form))
 
     async def _create(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
@@ -160,6 +164,16 @@ class Resources:
         return object_response(
             {"kind": f"{info.kind}List", "apiVersion": info.api_version, "metadata": {}, "items": items}
         )
+
+
+def _streamed(request: web.BaseRequest, query: dict[str, str]) -> dict[str, str]:
+    """A query as an event stream means it: a watch with bookmarks, from where its client was when it comes back."""
+    wanted = query | {"watch": "true", "allowWatchBookmarks": "true"}
+    if seen := request.headers.get("Last-Event-ID"):
+        wanted["resourceVersion"] = seen
+        for name in ("sendInitialEvents", "resourceVersionMatch"):
+            wanted.pop(name, None)
+    return wanted
 
 
 def _one(target: Target, options: ListOptions) -> tuple[Target, ListOptions]:

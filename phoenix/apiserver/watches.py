@@ -1,6 +1,7 @@
 """One watch request from its first byte to its last: initial state or history, then live, then a clean end.
 
-The same events go over chunked HTTP or, where the request asks to upgrade, over a WebSocket (one event a message).
+The same events go over chunked HTTP, as lines or, where the client accepts `text/event-stream`, as server-sent events;
+and, where the request asks to upgrade, over a WebSocket (one event a message).
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from aiohttp import WSMsgType, web
 from phoenix.apimachinery.errors import ApiError, BadRequest, Expired
 from phoenix.apiserver.events import Change, Form, bookmark_line, error_line, event_line, shaped
 from phoenix.apiserver.fanout import Fanout, Scope, Watcher
-from phoenix.apiserver.framing import Framing, frame
+from phoenix.apiserver.framing import HEARTBEAT, Framing, frame
 from phoenix.apiserver.lists import Lister
+from phoenix.apiserver.negotiate import EVENT_STREAM
 from phoenix.apiserver.options import ListOptions
 from phoenix.apiserver.selection import parse_selection
 from phoenix.apiserver.target import Target
@@ -102,7 +104,7 @@ class Watches:
         self._timeout_s = timeout_s
 
     async def serve(
-        self, request: web.BaseRequest, target: Target, options: ListOptions, form: Form
+        self, request: web.BaseRequest, target: Target, options: ListOptions, form: Form, *, event_stream: bool = False
     ) -> web.StreamResponse:
         """Stream events until the watch times out, the client goes, or the server stops.
 
@@ -115,13 +117,14 @@ class Watches:
         after = self._lister.check_version(start) if start not in ("", "0") else None
         initial = after is None if options.initial is None else options.initial
         upgrade = request.headers.get("Upgrade", "").lower() == "websocket"
-        framing = Framing.WEBSOCKET if upgrade else Framing.CHUNKED
+        framing = Framing.WEBSOCKET if upgrade else Framing.EVENT_STREAM if event_stream else Framing.CHUNKED
         scope = Scope(target.kind, target.prefix, selection, form, framing, options.bookmarks)
-        response, connection = await _open(request, upgrade=upgrade)
+        response, connection = await _open(request, framing)
         try:
             await self._run(request, connection, scope, _Start(target, after, initial=initial), options)
         except ApiError as error:
-            await connection.send([error_line(error.to_status())])
+            # An event stream's client would come back with what it has, for ever: it is told to begin anew.
+            await connection.send([framing.record(error_line(error.to_status()), 0)])
         if isinstance(response, web.WebSocketResponse):
             await response.close()
         return response
@@ -139,8 +142,9 @@ class Watches:
         after = self._store.revision if start.after is None else start.after
         if start.initial:
             after = await self._send_present(connection, scope, start.target)
-            if options.initial and scope.bookmarks:
-                await connection.send([bookmark_line(scope.kind, scope.form, after, initial_end=True)])
+            if scope.bookmarks and (options.initial or scope.framing is Framing.EVENT_STREAM):
+                end = bookmark_line(scope.kind, scope.form, after, initial_end=True)
+                await connection.send([scope.framing.record(end, after)])
         after = await self._send_history(connection, scope, after)
         transport = request.transport
         if transport is None:
@@ -154,7 +158,9 @@ class Watches:
             await connection.live(watcher.ended, max(0.0, until - loop.time()))
             self._fanout.flush_scope(scope)
             if scope.bookmarks and not transport.is_closing():
-                transport.write(frame(scope.framing, [bookmark_line(scope.kind, scope.form, self._fanout.revision)]))
+                revision = self._fanout.revision
+                last = scope.framing.record(bookmark_line(scope.kind, scope.form, revision), revision)
+                transport.write(frame(scope.framing, [last]))
         finally:
             self._fanout.leave(scope, watcher)
 
@@ -166,7 +172,7 @@ class Watches:
             event_line("ADDED", record.value if scope.form is Form.OBJECT else self._shaped(scope, record.value))
             for record in records
         )
-        await _send_all(connection, lines)
+        await _send_all(connection, (scope.framing.record(line, None) for line in lines))
         return revision
 
     def _shaped(self, scope: Scope, value: bytes) -> bytes:
@@ -187,7 +193,9 @@ class Watches:
                 async for batch in history:
                     changes = (Change(event) for event in batch if event.key.startswith(scope.prefix))
                     lines = (
-                        change.line(seen, scope.kind, scope.form, self._now())
+                        scope.framing.record(
+                            change.line(seen, scope.kind, scope.form, self._now()), change.event.revision
+                        )
                         for change in changes
                         if (seen := change.seen_by(scope.selection)) is not None
                     )
@@ -198,8 +206,8 @@ class Watches:
                 history.close()
 
 
-async def _open(request: web.BaseRequest, *, upgrade: bool) -> tuple[web.StreamResponse, _Connection]:
-    if upgrade:
+async def _open(request: web.BaseRequest, framing: Framing) -> tuple[web.StreamResponse, _Connection]:
+    if framing is Framing.WEBSOCKET:
         socket = web.WebSocketResponse(compress=False, heartbeat=_HEARTBEAT_S, timeout=_CLOSE_S)
         if not socket.can_prepare(request):
             raise BadRequest("the WebSocket handshake is not complete: see RFC 6455")
@@ -207,9 +215,12 @@ async def _open(request: web.BaseRequest, *, upgrade: bool) -> tuple[web.StreamR
         return socket, _WebSocket(socket)
     if request.version < _HTTP_1_1:
         raise BadRequest("a watch needs HTTP/1.1, which has chunks")
-    response = web.StreamResponse(headers={"Content-Type": "application/json", "Cache-Control": "no-cache, private"})
+    content_type = EVENT_STREAM if framing is Framing.EVENT_STREAM else "application/json"
+    response = web.StreamResponse(headers={"Content-Type": content_type, "Cache-Control": "no-cache, private"})
     response.enable_chunked_encoding()
     await response.prepare(request)
+    if framing is Framing.EVENT_STREAM:
+        await response.write(HEARTBEAT)  # so that the client knows at once that it is connected
     return response, _Chunked(response)
 
 
