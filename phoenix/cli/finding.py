@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+from phoenix.api.core import Namespace
 from phoenix.apimachinery.errors import ApiError, NotFound
 from phoenix.apimachinery.meta import KindInfo, Resource
 from phoenix.cli.errors import CliError, did_you_mean
@@ -43,3 +44,16 @@ async def not_found(client: HttpClient, info: KindInfo, name: str, namespace: st
     names = [meta["name"] for meta in here if not info.namespaced or meta.get("namespace") == namespace]
     hint = did_you_mean(name, names) or (f"there is: {', '.join(sorted(names)[:8])}" if names else "there is none yet")
     return CliError(message, hint)
+
+
+async def namespace_hint(client: HttpClient, namespace: str) -> str:
+    """What to say of a namespace that is not there; empty where it is, or where one may not look."""
+    try:
+        listed = await client.raw_list(Namespace.info, "")
+    except ApiError:
+        return ""
+    names = [item["metadata"]["name"] for item in listed.get("items") or []]
+    if namespace in names:
+        return ""
+    hint = did_you_mean(namespace, names) or f"there is: {', '.join(sorted(names)[:8])}"
+    return f"there is no such namespace; {hint}"

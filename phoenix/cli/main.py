@@ -34,6 +34,7 @@ def _main(words: list[str]) -> int:
 
         hand_over(before, after, PROGRAMS[verb])
     parser = build_parser()
+    parser.check_flags(before)
     if "_ARGCOMPLETE" in os.environ:
         import argcomplete
 

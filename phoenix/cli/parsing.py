@@ -14,7 +14,7 @@ from phoenix.cli.errors import did_you_mean
 from phoenix.cli.exitcodes import MEANINGS, ExitCode
 from phoenix.cli.options import boolean
 from phoenix.cli.session import is_plugin
-from phoenix.cli.verbs import VERBS, Verb
+from phoenix.cli.verbs import VERBS, Verb, elsewhere
 
 PROG = "kubectl phoenix" if is_plugin() else "phoenixctl"
 EXAMPLES = """\
@@ -106,8 +106,20 @@ class Parser(argparse.ArgumentParser):
             return
         known = [str(choice) for choice in action.choices]
         hint = did_you_mean(str(value), known) or f"choose from {', '.join(known)}"
-        what = "verb" if isinstance(action, argparse._SubParsersAction) else "value"
-        raise argparse.ArgumentError(None if what == "verb" else action, f'there is no {what} "{value}"; {hint}')
+        if not isinstance(action, argparse._SubParsersAction):
+            raise argparse.ArgumentError(action, f'there is no value "{value}"; {hint}')
+        what = "action" if action.dest == "action" else "verb"
+        if what == "verb":
+            hint = elsewhere(str(value)) or did_you_mean(str(value), known)
+        raise argparse.ArgumentError(None, f'there is no {what} "{value}"' + (f"; {hint}" if hint else ""))
+
+    def check_flags(self, words: Sequence[str]) -> None:
+        """Refuse a flag before the verb that is none: what follows it would be taken for the verb."""
+        for word in words:
+            name = word.partition("=")[0]
+            short = word[:2] if not word.startswith("--") else ""
+            if word.startswith("-") and not {name, short} & self._option_string_actions.keys():
+                self.unknown([word])
 
     def unknown(self, words: Sequence[str]) -> NoReturn:
         """Refuse words nothing takes."""

@@ -89,4 +89,35 @@ VERBS: tuple[Verb, ...] = (
 )
 PROGRAMS = {"up": "phoenix.up", "serve": "phoenix.serve", "agent": "phoenix.agent"}
 """Verbs that become another program, with flags of its own: verb → module."""
+_ELSEWHERE = {
+    "top": "`get hosts -o wide` and `metrics experiment/NAME` have figures",
+    "scale": "a deployment runs on every host its spec.hostSelector matches",
+    "ls": 'did you mean "get"?',
+    "list": 'did you mean "get"?',
+    "show": 'did you mean "describe"?',
+    "rm": 'did you mean "delete"?',
+    "tail": 'did you mean "logs -f"?',
+    "suspend": 'did you mean "stop"?',
+    "resume": 'did you mean "start"?',
+    "status": 'did you mean "describe", or "rollout status"?',
+    "login": 'did you mean "auth login"?',
+    "logout": 'did you mean "auth logout"?',
+    "whoami": 'did you mean "auth whoami"?',
+    "history": 'did you mean "rollout history"?',
+    "undo": 'did you mean "rollout undo"?',
+    "run": 'did you mean "apply", then "watch"?',
+}
+_KUBECTL_ONLY = frozenset(
+    ("attach", "autoscale", "certificate", "cp", "debug", "exec", "expose", "kustomize", "plugin", "port-forward",
+     "proxy", "set", "taint")
+)  # fmt: skip
+
+
+def elsewhere(word: str) -> str:
+    """What to say of a verb that other programs have; empty where there is nothing to say."""
+    if word in _KUBECTL_ONLY:
+        return "kubectl has it for what Phoenix has not"
+    return _ELSEWHERE.get(word, "")
+
+
 BY_NAME: dict[str, Verb] = {verb.name: verb for verb in VERBS}

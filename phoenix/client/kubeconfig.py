@@ -5,6 +5,7 @@ What is read keeps the file it came from: relative paths mean that file's folder
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -65,7 +66,9 @@ class KubeConfig:
         if name in entries:
             return entries[name]
         part = SECTIONS[section]
-        msg = f"kubeconfig {self.named} has no {part} {name!r}: {self.listed(section)}"
+        close = difflib.get_close_matches(name, list(entries), n=1)
+        hint = f'did you mean "{close[0]}"?' if close else self.listed(section)
+        msg = f"kubeconfig {self.named} has no {part} {name!r}: {hint}"
         raise ConfigError(msg)
 
     def listed(self, section: str) -> str:

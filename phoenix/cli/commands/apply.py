@@ -38,6 +38,8 @@ async def run(session: Session, options: FileOptions) -> int:
     if options.dry_run == "client":
         return check_only(session, loaded)
     failures = Failures(session, loaded)
+    if not loaded.objects:
+        return failures.code
     async with session.client() as client:
         for found in loaded.objects:
             if failures.in_document(found):

@@ -77,6 +77,8 @@ async def run(session: Session, options: CreateOptions) -> int:
         )  # fmt: skip
         return max(code, outcomes.finish())
     failures = Failures(session, loaded)
+    if not loaded.objects:
+        return failures.code
     async with session.client() as client:
         for found in loaded.objects:
             if options.change.validation == "Strict" and failures.in_document(found):

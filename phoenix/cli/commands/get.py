@@ -14,7 +14,7 @@ from phoenix.cli.changing import without_managed_fields
 from phoenix.cli.completing import complete_outputs, complete_refs
 from phoenix.cli.errors import UsageError
 from phoenix.cli.files import add_files_flag
-from phoenix.cli.finding import not_found
+from phoenix.cli.finding import namespace_hint, not_found
 from phoenix.cli.getting import Collection, changes, listed, merged, sort
 from phoenix.cli.kinds import kinds_of, parse_refs, scope
 from phoenix.cli.options import add_selector_flag
@@ -159,8 +159,8 @@ async def run(session: Session, options: GetOptions) -> int:
         if options.raw:
             return await _raw(session, client, options.raw)
         pages, failed = await _pages(session, client, options, printer)
-        if not options.watch_only and not failed:
-            _print(session, options, printer, pages)
+        if not options.watch_only and not failed and not _print(session, options, printer, pages):
+            session.note(await _nothing(session, client, options))
         if options.watch and pages:
             await _watch(session, client, options, printer, pages[0])
     return int(failed)
@@ -228,22 +228,23 @@ def _shown(page: Page, options: GetOptions) -> Page:
     return Page(page.info, [without_managed_fields(wire) for wire in page.objects], None, page.single, page.version)
 
 
-def _print(session: Session, options: GetOptions, printer: Printer, pages: list[Page]) -> None:
+def _print(session: Session, options: GetOptions, printer: Printer, pages: list[Page]) -> bool:
+    """Print what there is; whether there was anything to."""
     if not pages:
-        return
+        return True
     pages = merged(pages)
     if options.refs and options.sort_by and not printer.wants_table:
         for page in pages:
             sort(list(page.objects), options.sort_by, table=False)
     if printer.wants_table and not options.watch and not any((page.table or {}).get("rows") for page in pages):
-        session.note(_nothing(options, session.namespace))
-        return
+        return False
     if options.watch_events:
         for page in pages:
             _print_events(session, printer, page)
-        return
+        return True
     printer.print(pages, session.out)
     session.out.flush()
+    return True
 
 
 def _print_events(session: Session, printer: Printer, page: Page) -> None:
@@ -253,10 +254,14 @@ def _print_events(session: Session, printer: Printer, page: Page) -> None:
         _print_change(session, printer, page, {"type": "ADDED", "object": item}, events=True)
 
 
-def _nothing(options: GetOptions, namespace: str) -> str:
+async def _nothing(session: Session, client: HttpClient, options: GetOptions) -> str:
+    namespace = session.namespace
     plural = ", ".join(kind.info.plural for kind in options.kinds) or "objects"
     scoped = any(kind.info.namespaced for kind in options.kinds) and not options.all_namespaces
-    return f"no {plural}" + (f" in namespace {namespace}" if scoped else "")
+    if not scoped:
+        return f"no {plural}"
+    hint = await namespace_hint(client, namespace) if namespace != "default" else ""
+    return f"no {plural} in namespace {namespace}" + (f": {hint}" if hint else "")
 
 
 async def _watch(session: Session, client: HttpClient, options: GetOptions, printer: Printer, page: Page) -> None:

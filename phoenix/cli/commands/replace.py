@@ -65,6 +65,8 @@ async def run(session: Session, options: ReplaceOptions) -> int:
     """Replace each document by itself; exit 1 if any failed."""
     loaded = load_some(options.files, "replace")
     failures, outcomes = Failures(session, loaded), Outcomes(session, options.change)
+    if not loaded.objects:
+        return failures.code
     async with session.client() as client:
         for found in loaded.objects:
             if not found.key.name:
