@@ -5,13 +5,24 @@ from __future__ import annotations
 from phoenix.engine.component import ExporterFactory, ExtensionFactory, ProcessorFactory, ReceiverFactory
 from phoenix.engine.exporters import debug, file, otlphttp, phoenix_tee, prometheus
 from phoenix.engine.extensions import health_check
-from phoenix.engine.processors import attributes, batch, filter, groupbyattrs, resource, transform
+from phoenix.engine.processors import (
+    attributes,
+    batch,
+    cumulativetodelta,
+    deltatocumulative,
+    filter,
+    groupbyattrs,
+    resource,
+    transform,
+)
 from phoenix.engine.receivers import hostmetrics, otlp
 
 _RECEIVERS = (hostmetrics.FACTORY, otlp.FACTORY)
 _PROCESSORS = (
     attributes.FACTORY,
     batch.FACTORY,
+    cumulativetodelta.FACTORY,
+    deltatocumulative.FACTORY,
     filter.FACTORY,
     groupbyattrs.FACTORY,
     resource.FACTORY,

@@ -97,3 +97,15 @@ def parse_match(parent: Section, key: str, *, names_key: str = "metric_names") -
     if match == Match(None, (), ()):
         section.fault("", "matches nothing in particular", f"write {names_key}, attributes or resources")
     return match
+
+
+def parse_names(section: Section) -> Texts | None:
+    """Read `metrics` with its `match_type`, which must be given; None where no metrics are named."""
+    has_names = bool(section.strings("metrics"))
+    match_type = section.choice("match_type", ("strict", "regexp", ""), "")
+    section.raw("regexp")
+    if has_names and not match_type:
+        section.fault("match_type", "match_type must be set if metrics are supplied", "write match_type: strict")
+    elif match_type and not has_names:
+        section.fault("metrics", "metrics must be supplied if match_type is set")
+    return _texts(section, "metrics", match_type == "regexp")
