@@ -103,6 +103,19 @@ def _remove_fields(type_: FieldType, value: dict[str, Any], fields: FieldSet) ->
     return kept or ABSENT
 
 
+def without_empty_lists(type_: FieldType, value: Any) -> Any:
+    """The value without lists of items that have none: they name nothing."""
+    if not granular(type_, value):
+        return value
+    if isinstance(value, list):
+        return [without_empty_lists(type_.values, item) for item in value]
+    return {
+        name: without_empty_lists(type_.of(name), child)
+        for name, child in value.items()
+        if child != [] or not type_.of(name).granular_list
+    }
+
+
 def with_parents(type_: FieldType, fields: FieldSet) -> FieldSet:
     """The set, and every object in it that the schema has a field for: it goes when all it holds goes."""
     found: FieldSet = {}

@@ -34,7 +34,7 @@ from phoenix.fieldmanagers.fieldset import (
     union,
 )
 from phoenix.fieldmanagers.fieldtype import FieldType, field_type
-from phoenix.fieldmanagers.merge import merge, remove, with_parents
+from phoenix.fieldmanagers.merge import merge, remove, with_parents, without_empty_lists
 
 Wire = dict[str, Any]
 
@@ -247,7 +247,8 @@ class _Request:
         others = tuple(entry for entry in entries if entry is not own)
         merged: Wire = merge(type_, self.live, self.config)
         if own is not None and difference(own.fields, fields):
-            merged = _pruned(type_, merged, own.fields, (fields, *(entry.fields for entry in others)))
+            pruned = _pruned(type_, merged, own.fields, (fields, *(entry.fields for entry in others)))
+            merged = merge(type_, pruned, without_empty_lists(type_, self.config))  # an object may be wanted, empty
         changed, removed = changes(self.kind, self.live, merged, self.writer.subresource)
         conflicts = [(entry, common) for entry in others if (common := intersection(entry.fields, changed))]
         if unless is not None:
