@@ -63,9 +63,10 @@ def admit(kind: type[Resource], wire: dict[str, Any], mode: FieldValidation) -> 
 def invalid(kind: type[Resource], name: str, causes: list[Cause]) -> Invalid:
     """The 422 that names each field at fault."""
     info = kind.info
-    shown = "; ".join(f"{cause.field}: {cause.message}" if cause.field else cause.message for cause in causes[:10])
-    more = f"; and {len(causes) - 10} more" if len(causes) > 10 else ""
+    shown = ", ".join(f"{cause.field}: {cause.message}" if cause.field else cause.message for cause in causes[:10])
+    more = f", and {len(causes) - 10} more" if len(causes) > 10 else ""
+    listed = f"[{shown}{more}]" if len(causes) > 1 else shown
     qualified = f"{info.kind}.{info.group}" if info.group else info.kind
     return Invalid(
-        f'{qualified} "{name}" is invalid: {shown}{more}', name=name, group=info.group, kind=info.kind, causes=causes
+        f'{qualified} "{name}" is invalid: {listed}', name=name, group=info.group, kind=info.kind, causes=causes
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
+from phoenix.api.core import Namespace
 from phoenix.api.scheme import KINDS
 from phoenix.apimachinery.meta import KindInfo
 from phoenix.apiserver.codec import encode_json
@@ -71,7 +72,7 @@ def _resource_list(group_version: str, group: str) -> Wire:
             "singularName": info.singular,
             "namespaced": info.namespaced,
             "kind": info.kind,
-            "verbs": _VERBS,
+            "verbs": _verbs(info),
         }
         if info.short_names:
             entry["shortNames"] = list(info.short_names)
@@ -117,13 +118,17 @@ def _aggregated_resource(info: KindInfo) -> Wire:
         "responseKind": kind,
         "scope": "Namespaced" if info.namespaced else "Cluster",
         "singularResource": info.singular,
-        "verbs": _VERBS,
+        "verbs": _verbs(info),
         "shortNames": list(info.short_names),
         "categories": list(info.categories),
     }
     if info.has_status:
         entry["subresources"] = [{"subresource": "status", "responseKind": kind, "verbs": _STATUS_VERBS}]
     return entry
+
+
+def _verbs(info: KindInfo) -> list[str]:
+    return _VERBS if info is not Namespace.info else [verb for verb in _VERBS if verb != "deletecollection"]
 
 
 def _infos(group: str) -> list[KindInfo]:

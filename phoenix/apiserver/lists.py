@@ -73,11 +73,16 @@ class Lister:
         revision = int(text)
         if revision > self._store.revision:
             raise ServerTimeout(
-                f"Too large resource version: {revision}, current: {self._store.revision}",
+                f"Timeout: Too large resource version: {revision}, current: {self._store.revision}",
                 causes=[Cause("ResourceVersionTooLarge", "Too large resource version")],
                 retry_after_s=1,
             )
         return revision
+
+    @property
+    def revision(self) -> int:
+        """The store's latest revision."""
+        return self._store.revision
 
     def select(self, target: Target, selection: Selection) -> Sequence[Record]:
         """Live records of a collection that a selection means, in key order."""
@@ -109,7 +114,9 @@ class Lister:
                 f"The resourceVersion for the provided list is too old: {revision} ({error.oldest})"
             ) from error
         records = [record for record in found if record.key > after] if after else found
-        metadata: dict[str, Any] = {"resourceVersion": str(revision)}
+        # An empty token as upstream has it: custom resources' lists say it, core kinds' leave it out.
+        metadata: dict[str, Any] = {"continue": ""} if target.kind.info.group else {}
+        metadata["resourceVersion"] = str(revision)
         if options.limit and len(records) > options.limit:
             remaining = len(records) - options.limit
             records = records[: options.limit]

@@ -116,12 +116,12 @@ class Registry:
         new = Target(kind, target.namespace, metadata["name"])
         if options.dry_run:
             if self._store.get(new.key) is not None:
-                raise _already_exists(new)
+                raise self._already_exists(new)
             return Written(orjson.dumps(wire), tuple(warnings))
         try:
             record = await self._store.create(new.key, lambda revision: with_resource_version(wire, revision))
         except KeyExists as error:
-            raise _already_exists(new) from error
+            raise self._already_exists(new) from error
         return Written(record.value, tuple(warnings))
 
     async def update(self, target: Target, change: Change, options: WriteOptions, *, patch: bool) -> Written:
@@ -221,6 +221,13 @@ class Registry:
         metadata = wire["metadata"]
         if metadata.get("deletionTimestamp") and not metadata.get("finalizers"):
             await self._replace(target, wire, live, remove=True)
+
+    def _already_exists(self, target: Target) -> AlreadyExists:
+        info = target.kind.info
+        live = self._store.get(target.key)
+        going = live is not None and "deletionTimestamp" in orjson.loads(live.value)["metadata"]
+        msg = f'{"object is being deleted: " if going else ""}{target.qualified} "{target.name}" already exists'
+        return AlreadyExists(msg, name=target.name, group=info.group, kind=info.plural)
 
     def _removable(self, target: Target, wire: Wire) -> bool:
         """Whether nothing holds the object. A namespace is removed by its lifecycle, once it is empty."""
@@ -332,13 +339,22 @@ def _check_identity(target: Target, metadata: dict[str, Any], live: dict[str, An
 
 
 def _check_preconditions(target: Target, live: dict[str, Any], options: DeleteOptions) -> None:
-    for name, wanted, found in (
-        ("UID", options.uid, live["uid"]),
-        ("ResourceVersion", options.resource_version, live["resourceVersion"]),
+    for name, wanted, found, why in (
+        ("UID", options.uid, live["uid"], "deleted and then recreated"),
+        ("ResourceVersion", options.resource_version, live["resourceVersion"], "modified"),
     ):
         if wanted and wanted != found:
-            reason = f"Precondition failed: {name} in precondition: {wanted}, {name} in object meta: {found}"
-            raise _conflict(target, reason)
+            info = target.kind.info
+            # Of this conflict alone upstream names the kind, not the resource.
+            qualified = f"{info.kind}.{info.group}" if info.group else info.kind
+            raise Conflict(
+                f'Operation cannot be fulfilled on {qualified} "{target.name}": the {name} in the '
+                f"precondition ({wanted}) does not match the {name} in record ({found}). "
+                f"The object might have been {why}",
+                name=target.name,
+                group=info.group,
+                kind=info.kind,
+            )
 
 
 def not_found(target: Target) -> NotFound:
@@ -346,13 +362,6 @@ def not_found(target: Target) -> NotFound:
     info = target.kind.info
     return NotFound(
         f'{target.qualified} "{target.name}" not found', name=target.name, group=info.group, kind=info.plural
-    )
-
-
-def _already_exists(target: Target) -> AlreadyExists:
-    info = target.kind.info
-    return AlreadyExists(
-        f'{target.qualified} "{target.name}" already exists', name=target.name, group=info.group, kind=info.plural
     )
 
 

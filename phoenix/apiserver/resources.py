@@ -161,8 +161,9 @@ class Resources:
                 if error.code not in (403, 404):  # gone meanwhile, or protected
                     raise
         info = target.kind.info
+        metadata = {"continue": "", "resourceVersion": str(self._lister.revision)}
         return object_response(
-            {"kind": f"{info.kind}List", "apiVersion": info.api_version, "metadata": {}, "items": items}
+            {"kind": f"{info.kind}List", "apiVersion": info.api_version, "metadata": metadata, "items": items}
         )
 
 

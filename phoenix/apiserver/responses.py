@@ -12,6 +12,7 @@ from phoenix.apiserver.codec import encode_json
 from phoenix.apiserver.target import Target
 
 _JSON = "application/json"
+_PRIVATE = {"Cache-Control": "no-cache, private"}  # what one user may see is no other's, and soon stale
 _WARNING_LIMIT_CHARS = 4096
 
 
@@ -19,7 +20,7 @@ def json_response(
     body: bytes, *, status: int = 200, warnings: Iterable[str] = (), content_type: str = _JSON
 ) -> web.Response:
     """Encoded JSON as an answer. `warnings` become Warning headers, which kubectl prints."""
-    response = web.Response(body=body, status=status, headers={"Content-Type": content_type})
+    response = web.Response(body=body, status=status, headers={"Content-Type": content_type, **_PRIVATE})
     room = _WARNING_LIMIT_CHARS
     for warning in warnings:
         # ASCII without line ends: a header must not be split by what a client named its fields.

@@ -39,7 +39,8 @@ async def test_pages_are_of_one_revision_whatever_happens_between_them(http: Htt
     assert second.body["metadata"]["resourceVersion"] == first.body["metadata"]["resourceVersion"]
     third = await http("GET", f"{EXPERIMENTS}?limit=2&continue={second.body['metadata']['continue']}")
     assert names(third) == ["e"]
-    assert third.body["metadata"].keys() == {"resourceVersion"}
+    assert third.body["metadata"].keys() == {"continue", "resourceVersion"}
+    assert third.body["metadata"]["continue"] == ""
     watch = await http.watch(f"{EXPERIMENTS}?resourceVersion={third.body['metadata']['resourceVersion']}")
     assert await watch.take(3) == [("DELETED", "c"), ("DELETED", "a"), ("MODIFIED", "d")]
     watch.close()
