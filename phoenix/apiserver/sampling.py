@@ -9,6 +9,7 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from phoenix.apimachinery.errors import BadRequest, Cause, Invalid
+from phoenix.apiserver.access.guards import check_reporter
 from phoenix.apiserver.codec import decode_object
 from phoenix.apiserver.options import read_query
 from phoenix.apiserver.registry import Registry
@@ -53,6 +54,7 @@ class SampleEndpoint:
             batch = SampleBatch.model_validate(wire)
         except ValidationError as error:
             raise _invalid(error) from error
+        check_reporter(target, batch.samples)
         await self._storage.add(target.namespace, target.name, batch.samples)
         return object_response({"accepted": len(batch.samples)}, status=202)
 

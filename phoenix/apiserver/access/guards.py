@@ -7,7 +7,7 @@ writes pass.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from phoenix.api.collector import Collector
 from phoenix.api.host import Host
@@ -165,3 +165,36 @@ def _own_process(caller: Caller, target: Target, old: Wire | None, new: Wire) ->
 def spec_host(wire: Wire) -> str:
     """The host an object is for; empty where it has none yet."""
     return str((wire.get("spec") or {}).get("host") or "")
+
+
+# ---- samples --------------------------------------------------------------------------------------------------------
+
+
+class Measured(Protocol):
+    """What is looked at of a sample."""
+
+    @property
+    def run(self) -> int:
+        """Run of the experiment."""
+        ...
+
+    @property
+    def host(self) -> str:
+        """Host it was measured on; empty where that is not said."""
+        ...
+
+
+def check_reporter(target: Target, samples: Iterable[Measured]) -> None:
+    """Check samples against who reports them: a child program its run, an agent its host. Raises Forbidden."""
+    entry = ENTRY.get()
+    identity = entry.caller.identity if entry is not None else None
+    if identity is None or (identity.run is None and not identity.host):
+        return
+    for sample in samples:
+        if identity.run is not None and sample.run != identity.run:
+            why = f"it measures for run {identity.run}, not {sample.run}"
+        elif identity.host and sample.host not in ("", identity.host):
+            why = f'an agent reports what its own host measured, not "{sample.host}"'
+        else:
+            continue
+        raise forbidden(identity, attributes_of("create", target), why)
