@@ -28,8 +28,9 @@ from phoenix.apiserver.responses import json_response
 
 Wire = dict[str, Any]
 _JSON = "application/json"
-_PATCHES = ("application/json-patch+json", "application/merge-patch+json")
+_PATCHES = ("application/apply-patch+yaml", "application/json-patch+json", "application/merge-patch+json")
 _WRITE_PARAMETERS = ("dryRun", "fieldManager", "fieldValidation")
+_PATCH_PARAMETERS = (*_WRITE_PARAMETERS, "force")
 _LIST_PARAMETERS = (
     "allowWatchBookmarks", "continue", "fieldSelector", "labelSelector", "limit", "resourceVersion",
     "resourceVersionMatch", "timeoutSeconds", "watch",
@@ -176,7 +177,7 @@ def _paths(info: KindInfo) -> Wire:
         f"{collection}/{{name}}": {
             "get": _operation(info, "get", ()),
             "put": _operation(info, "put", _WRITE_PARAMETERS, body=(_JSON,)),
-            "patch": _operation(info, "patch", _WRITE_PARAMETERS, body=_PATCHES),
+            "patch": _operation(info, "patch", _PATCH_PARAMETERS, body=_PATCHES),
             "delete": _operation(info, "delete", ("dryRun", "propagationPolicy")),
             "parameters": item,
         },
@@ -187,7 +188,7 @@ def _paths(info: KindInfo) -> Wire:
         paths[f"{collection}/{{name}}/status"] = {
             "get": _operation(info, "get", ()),
             "put": _operation(info, "put", _WRITE_PARAMETERS, body=(_JSON,)),
-            "patch": _operation(info, "patch", _WRITE_PARAMETERS, body=_PATCHES),
+            "patch": _operation(info, "patch", _PATCH_PARAMETERS, body=_PATCHES),
             "parameters": item,
         }
     return paths
@@ -208,6 +209,6 @@ def _operation(info: KindInfo, action: str, parameters: tuple[str, ...], body: t
 
 
 def _parameter(name: str, where: str) -> Wire:
-    kind = "boolean" if name in ("watch", "allowWatchBookmarks") else "string"
+    kind = "boolean" if name in ("watch", "allowWatchBookmarks", "force") else "string"
     kind = "integer" if name in ("limit", "timeoutSeconds") else kind
     return {"name": name, "in": where, "schema": {"type": kind}, "required": where == "path"}
