@@ -29,7 +29,8 @@ Managed = list[dict[str, Any]]
 
 def claim_new(kind: type[Resource], wire: Wire, options: WriteOptions, now: str) -> None:
     """Make the creator of an object the owner of everything in it, or keep what an apply has settled."""
-    wire["metadata"]["managedFields"] = options.settled or managed_fields_of_new(kind, wire, options.manager, now)
+    if managed := options.settled or managed_fields_of_new(kind, wire, options.manager, now):
+        wire["metadata"]["managedFields"] = managed
 
 
 class Owners:

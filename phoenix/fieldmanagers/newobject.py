@@ -33,11 +33,11 @@ def managed_fields_of_new(kind: type[Resource], wire: Wire, manager: str, time: 
         time: RFC 3339.
 
     Returns:
-        Encoded JSON for orjson to put in place; the empty list where the object has no fields to own.
+        Encoded JSON for orjson to put in place; None where the object has no fields to own.
     """
     encoded = _encoded_fields(kind, wire)
     if not encoded:
-        return []
+        return None
     head, tail = _frame(manager, kind.info.api_version)
     return orjson.Fragment(b"".join((head, time.encode(), tail, encoded, b"}]")))
 
