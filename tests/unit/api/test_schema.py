@@ -102,6 +102,7 @@ def test_schema_defaults_say_what_the_model_says(kind: type[Resource]) -> None:
         "Experiment": experiment()["spec"],
         "PipelineDeployment": {"pipeline": {"config": {}}, "measurement": {"experiment": "x", "variant": "y"}},
         "PipelineRevision": {"revision": 1, "pipeline": {"config": {}}, "resolved": {}, "pipelineHash": "h"},
+        "ManifestSource": {"path": "/srv/manifests"},
         "PriceBook": {"meters": [{"unit": "samples", "tiers": [{"price": 1}]}]},
     }
     wire: dict[str, Any] = {"metadata": {"name": "x"}}
