@@ -13,12 +13,14 @@ from phoenix.apimachinery.errors import BadRequest
 from phoenix.apimachinery.model import ONE_FIELD, Model
 
 _SET_TERM = re.compile(r"^\s*(\S+)\s+(in|notin)\s*\(([^)]*)\)\s*$")
+_VALUE = re.compile(r"^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$")
+_INTEGER = re.compile(r"^[+-]?[0-9]{1,18}$")
 _KEY = re.compile(r"^[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?$")
 
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """One term: `op` is `in`, `notin`, `exists` or `absent`."""
+    """One term: `op` is `in`, `notin`, `exists`, `absent`, or `gt`, `lt` of one integer."""
 
     key: str
     op: str
@@ -34,6 +36,11 @@ class Requirement:
                 return value is None or value not in self.values
             case "exists":
                 return value is not None
+            case "gt" | "lt":
+                if value is None or not _INTEGER.match(value):
+                    return False
+                (bound,) = self.values
+                return int(value) > int(bound) if self.op == "gt" else int(value) < int(bound)
             case _:
                 return value is None
 
@@ -55,11 +62,13 @@ def _split_terms(text: str) -> list[str]:
 
 
 def parse_label_selector(text: str) -> tuple[Requirement, ...]:
-    """Parse `a=b,c!=d,e in (f,g),h,!i`; empty terms are ignored.
+    """Parse `a=b,c!=d,e in (f,g),h,!i,j>1,k<2`.
 
     Raises:
-        BadRequest: a term is none of these forms.
+        BadRequest: a term is none of these forms, or the text ends in a comma.
     """
+    if text.rstrip().endswith(","):
+        raise BadRequest("found '', expected: identifier after ','")
     return tuple(_parse_term(term) for term in _split_terms(text))
 
 
@@ -67,7 +76,7 @@ def _parse_term(term: str) -> Requirement:
     if found := _SET_TERM.match(term):
         values = frozenset(value.strip() for value in found[3].split(","))
         return _checked(Requirement(found[1], found[2], values), term)
-    for sign, op in (("!=", "notin"), ("==", "in"), ("=", "in")):
+    for sign, op in (("!=", "notin"), ("==", "in"), ("=", "in"), (">", "gt"), ("<", "lt")):
         if sign in term:
             key, value = term.split(sign, 1)
             return _checked(Requirement(key.strip(), op, frozenset({value.strip()})), term)
@@ -78,9 +87,24 @@ def _parse_term(term: str) -> Requirement:
 
 def _checked(requirement: Requirement, term: str) -> Requirement:
     if not _KEY.match(requirement.key):
-        msg = f"unable to parse requirement: {term!r} is not key=value, key!=value, key in (a,b), key or !key"
+        forms = "key=value, key!=value, key in (a,b), key, !key, key>1 or key<1"
+        msg = f"unable to parse requirement: {term!r} is not {forms}"
         raise BadRequest(msg)
+    for value in requirement.values:
+        if requirement.op in ("gt", "lt") and not _INTEGER.match(value):
+            msg = f"unable to parse requirement: values[0]: Invalid value: {_quoted(value)}: {_BOUND}"
+            raise BadRequest(msg)
+        if not _VALUE.match(value):
+            msg = f"unable to parse requirement: {term!r}: {_quoted(value)} is no label value"
+            raise BadRequest(msg)
     return requirement
+
+
+_BOUND = "for 'Gt', 'Lt' operators, the value must be an integer"
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"'
 
 
 def parse_field_selector(text: str) -> tuple[tuple[str, bool, str], ...]:

@@ -109,6 +109,7 @@ class Registry:
         metadata = wire["metadata"]
         now = self.now()
         stamp_new(metadata, now=now, generation=strategy.has_generation)
+        strategy.finish(wire)
         claim_new(kind, wire, options, timestamp(now))
         self._guards.create(target, wire)
         if target.namespace:
@@ -269,6 +270,7 @@ class Registry:
                 changed.pop("status", None)
             return changed
         keep_from_live(metadata, live)
+        strategy_of(target.kind).finish(wanted)
         if target.kind.info.has_status:
             if "status" in old:
                 wanted["status"] = old["status"]

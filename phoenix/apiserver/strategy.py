@@ -34,6 +34,7 @@ class Strategy:
 
     Args:
         prepare_create: changes a new object before it is checked.
+        finish: changes an object that is to be stored, once it has its name; at every write of it.
         check_update: causes why `new` may not follow `old`; both are whole objects, pruned and defaulted.
         has_generation: whether metadata.generation counts changes of the spec.
         unconditional_update: whether an update without a resourceVersion is allowed.
@@ -41,6 +42,7 @@ class Strategy:
     """
 
     prepare_create: Callable[[Wire], None] = _nothing
+    finish: Callable[[Wire], None] = _nothing
     check_update: Callable[[Wire, Wire], list[Cause]] = _no_causes
     has_generation: bool = True
     unconditional_update: bool = False
@@ -86,6 +88,14 @@ def _new_namespace(new: Wire) -> None:
     new["status"] = {"phase": "Active"}
 
 
+def _label_namespace(wire: Wire) -> None:
+    """Upstream's label, by which selectors find a namespace by its name; nobody can change it."""
+    metadata = wire["metadata"]
+    labels = metadata.get("labels")
+    if labels is None or isinstance(labels, dict):
+        metadata["labels"] = {**(labels or {}), "kubernetes.io/metadata.name": metadata["name"]}
+
+
 def _binding_update(old: Wire, new: Wire) -> list[Cause]:
     if old.get("roleRef") == new.get("roleRef"):
         return []
@@ -100,7 +110,11 @@ _BY_KIND: dict[type[Resource], Strategy] = {
     Experiment: Strategy(check_update=_experiment_update),
     PipelineRevision: Strategy(check_update=_revision_update),
     Namespace: Strategy(
-        prepare_create=_new_namespace, has_generation=False, unconditional_update=True, strategic_merge=True
+        prepare_create=_new_namespace,
+        finish=_label_namespace,
+        has_generation=False,
+        unconditional_update=True,
+        strategic_merge=True,
     ),
     Event: Strategy(has_generation=False, unconditional_update=True, strategic_merge=True),
     **dict.fromkeys((Role, ClusterRole), _ROLES),

@@ -59,7 +59,7 @@ def _definition(column: PrinterColumn) -> Wire:
         "name": column.name,
         "type": column.type,
         "format": "",
-        "description": column.description or f"{column.path} of the object",
+        "description": column.description or f"Custom resource definition column (in JSONPath format): {column.path}",
         "priority": column.priority,
     }
 
