@@ -42,7 +42,7 @@ from phoenix.apiserver.metrics import Metrics
 from phoenix.apiserver.openapi import openapi_response
 from phoenix.apiserver.registry import Registry
 from phoenix.apiserver.resources import Resources
-from phoenix.apiserver.responses import error_response, object_response
+from phoenix.apiserver.responses import error_response, indented, object_response
 from phoenix.apiserver.sampling import SampleEndpoint, SampleStorage
 from phoenix.apiserver.target import Target, no_route, parse_target, split_path
 from phoenix.apiserver.watches import Watches
@@ -121,6 +121,8 @@ class ApiApp:
         except asyncio.CancelledError:
             self._audit(request, caller, target, _CLIENT_GONE)  # what it wrote may be stored all the same
             raise
+        if "pretty" in (query := request.rel_url.raw_query_string):
+            await indented(response, query)
         self._audit(request, caller, target, response.status)
         self._note(request, target, response, time.perf_counter() - began)
         return response

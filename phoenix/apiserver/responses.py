@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import parse_qsl
 
+import orjson
 from aiohttp import web
 
 from phoenix.apimachinery.errors import ApiError
@@ -31,6 +34,20 @@ def json_response(
             break
         response.headers.add("Warning", f'299 - "{text}"')
     return response
+
+
+async def indented(response: web.StreamResponse, query: str) -> None:
+    """Set an answer's JSON out in lines where the query has `pretty`, as curl's users like it."""
+    wanted = dict(parse_qsl(query)).get("pretty", "").lower()
+    if wanted not in ("true", "1", "t") or not isinstance(response, web.Response):
+        return
+    if isinstance(response.body, bytes) and response.headers["Content-Type"].startswith(_JSON):
+        # In a thread: a long list takes longer than others should wait.
+        response.body = await asyncio.to_thread(_indent, response.body)
+
+
+def _indent(body: bytes) -> bytes:
+    return orjson.dumps(orjson.loads(body), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
 def object_response(value: Any, *, status: int = 200) -> web.Response:

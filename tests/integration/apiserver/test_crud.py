@@ -286,3 +286,16 @@ async def test_lists_by_selector_and_in_pages(http: Http) -> None:
     assert third.body["metadata"]["continue"] == ""
     assert len({page.body["metadata"]["resourceVersion"] for page in pages}) == 1
     assert (await http("GET", f"{EXPERIMENTS}?continue=rubbish")).code == 400
+
+
+async def test_pretty_sets_answers_out_in_lines(http: Http) -> None:
+    await made(http)
+    for path, code in ((EXPERIMENTS, 200), (f"{EXPERIMENTS}/a", 200), (f"{EXPERIMENTS}/nope", 404), ("/version", 200)):
+        for value, lines in (("true", True), ("1", True), ("false", False), ("0", False), ("", False)):
+            headers = {"Authorization": f"Bearer {http.server.token}"}
+            async with http.session.get(f"{http.server.url}{path}?pretty={value}", headers=headers) as got:
+                assert got.status == code
+                assert ("\n  " in await got.text()) is lines, (path, value)
+    table = await http("GET", f"{EXPERIMENTS}?pretty=true", Accept="application/json;as=Table;v=v1;g=meta.k8s.io")
+    assert table.body["kind"] == "Table"
+    assert (await http("GET", "/metrics?pretty=true")).code == 200
