@@ -175,13 +175,14 @@ class Keeper:
         """Delete what may be deleted; what there is to delete, and why not. Raises Unavailable."""
         spec, name = self.source.spec, self.source.metadata.name
         found = prune(
-            snapshot.desired,
+            snapshot.desired.objects.keys() | snapshot.desired.claimed,
             self._inventory,
             self._live.labelled(name),
             self._is_ours,
             Circumstances(
                 asked=spec.prune and not spec.dry_run,
                 complete=snapshot.complete,
+                faultless=not snapshot.desired.faults,
                 applied=not self.done.faults,
                 settled=settled,
                 allow_empty=spec.allow_empty,

@@ -54,6 +54,7 @@ VERBS: tuple[Verb, ...] = (
     Verb("agent", "join this machine to a server as a host", _RUN),
     Verb("demo", "run a whole experiment from nothing to verdict, and clean up", _RUN),
     Verb("apply", "make objects what their manifests say", _OBJECTS),
+    Verb("diff", "show what apply would change", _OBJECTS),
     Verb("create", "create objects that must not exist yet", _OBJECTS),
     Verb("replace", "make objects exactly what their manifests say", _OBJECTS),
     Verb("edit", "change objects in an editor", _OBJECTS),

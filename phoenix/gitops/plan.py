@@ -75,6 +75,7 @@ class Circumstances:
     Args:
         asked: spec.prune, and no dry run.
         complete: every file and directory was read.
+        faultless: every manifest can be what it says.
         applied: every object wanted was applied.
         settled: the directory has been unchanged for long enough.
         allow_empty: spec.allowEmpty.
@@ -82,13 +83,14 @@ class Circumstances:
 
     asked: bool
     complete: bool
+    faultless: bool
     applied: bool
     settled: bool
     allow_empty: bool
 
 
 def prune(
-    desired: Desired,
+    wanted: Collection[ObjectId],
     inventory: Collection[ObjectId],
     live: Collection[ObjectId],
     is_ours: Callable[[ObjectId], bool],
@@ -97,25 +99,22 @@ def prune(
     """What is applied, no longer asked for, and proves to be the source's own.
 
     Args:
+        wanted: ids that manifests name, also those that cannot be applied.
         inventory: ids the source says it applied.
         live: ids of objects that carry the source's label: those whose inventory was lost in a crash.
         is_ours: whether the live object with this id proves to be applied by this source; False for one that is gone.
     """
-    gone = {
-        ident
-        for ident in {*inventory, *live}
-        if ident not in desired.objects and ident not in desired.claimed and is_ours(ident)
-    }
+    gone = {ident for ident in {*inventory, *live} if ident not in wanted and is_ours(ident)}
     idents = tuple(ident for wave in deletion_waves(gone) for ident in wave)
-    return Prune(idents, _hold(desired, at) if idents else None)
+    return Prune(idents, _hold(wanted, at) if idents else None)
 
 
-def _hold(desired: Desired, at: Circumstances) -> Hold | None:
+def _hold(wanted: Collection[ObjectId], at: Circumstances) -> Hold | None:
     reasons: Sequence[tuple[bool, Hold]] = (
         (not at.asked, Hold.NOT_ASKED),
         (not at.complete, Hold.INCOMPLETE),
-        (bool(desired.faults), Hold.FAULTS),
-        (not desired.objects and not at.allow_empty, Hold.EMPTY),
+        (not at.faultless, Hold.FAULTS),
+        (not wanted and not at.allow_empty, Hold.EMPTY),
         (not at.applied, Hold.NOT_APPLIED),
         (not at.settled, Hold.UNSETTLED),
     )
