@@ -75,7 +75,7 @@ class Buffer:
                     raise self.kept(f"the {self._verb} was ended with what is wrong still in it")
                 if not faults:
                     self.discard()
-                return None
+                    return None
             try:
                 return load_text(saved)
             except InvalidManifests as invalid:
