@@ -97,8 +97,10 @@ def check_config(target: Target, config: Wire) -> None:
     if version and version != info.api_version:
         msg = f"Incorrect version specified in apply patch. Specified patch version: {version}, expected: "
         raise BadRequest(msg + info.api_version)
-    metadata = config.get("metadata")
-    if isinstance(metadata, dict) and metadata.get("managedFields") is not None:
+    metadata = config.get("metadata", {})
+    if not isinstance(metadata, dict):
+        raise BadRequest('metadata must be an object, such as {"name": "example"}')
+    if metadata.get("managedFields") is not None:
         raise BadRequest("metadata.managedFields must be nil")
     if unknown := unknown_fields(target.kind, config):
         raise BadRequest(_ill_typed(target, [f".{path}: field not declared in schema" for path in unknown]))

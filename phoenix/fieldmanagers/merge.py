@@ -6,7 +6,7 @@ from typing import Any
 
 from phoenix.fieldmanagers.errors import IllTyped
 from phoenix.fieldmanagers.extract import ABSENT, granular
-from phoenix.fieldmanagers.fieldset import MEMBER, SELF, FieldSet
+from phoenix.fieldmanagers.fieldset import MEMBER, SELF, FieldSet, shown
 from phoenix.fieldmanagers.fieldtype import FieldType
 
 
@@ -18,10 +18,10 @@ def merge(type_: FieldType, live: Any, config: Any, path: str = "") -> Any:
     """
     if config is ABSENT:
         return live
-    if live is ABSENT or not granular(type_, config) or not granular(type_, live):
-        if isinstance(config, list) and granular(type_, config):
-            _by_step(type_, config, path)  # checked even where there is nothing to merge with
+    if not granular(type_, config):
         return config
+    if not granular(type_, live) or isinstance(live, dict) != isinstance(config, dict):
+        live = type(config)()  # merged all the same: an item that is twice is found at any depth
     if isinstance(config, dict) and isinstance(live, dict):
         merged = dict(live)
         for name, value in config.items():
@@ -37,7 +37,7 @@ def _by_step(type_: FieldType, items: list[Any], path: str) -> dict[str, Any]:
     for item in items:
         step = type_.step(item, path)
         if step in found:
-            raise IllTyped(path, f"duplicate entries for key [{step[2:]}]")
+            raise IllTyped(path, f"duplicate entries for key {shown((step,))}")
         found[step] = item
     return found
 
@@ -57,7 +57,7 @@ def _merge_items(type_: FieldType, live: list[Any], config: list[Any], path: str
 
     def take(until: int) -> None:
         merged.extend(
-            merge(type_.values, known.get(step, ABSENT), wanted[step], f"{path}[{step[2:]}]")
+            merge(type_.values, known.get(step, ABSENT), wanted[step], f"{path}{shown((step,))}")
             for step in names[taken:until]
         )
 

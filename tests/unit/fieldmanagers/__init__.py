@@ -1,0 +1,1 @@
+"""Field sets, merge and ownership."""
