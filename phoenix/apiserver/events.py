@@ -47,7 +47,7 @@ def event_line(type_: str, value: bytes) -> bytes:
 def bookmark_line(kind: type[Resource], form: Form, revision: int, *, initial_end: bool = False) -> bytes:
     """The event that says: you have seen everything up to here; `initial_end`: and now come changes."""
     info = kind.info
-    metadata: Wire = {"resourceVersion": str(revision), "creationTimestamp": None}
+    metadata: Wire = {"resourceVersion": str(revision)}
     if initial_end:
         metadata["annotations"] = {INITIAL_EVENTS_END: "true"}
     wire: Wire = {"kind": info.kind, "apiVersion": info.api_version, "metadata": metadata}

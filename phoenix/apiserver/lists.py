@@ -114,9 +114,7 @@ class Lister:
                 f"The resourceVersion for the provided list is too old: {revision} ({error.oldest})"
             ) from error
         records = [record for record in found if record.key > after] if after else found
-        # An empty token as upstream has it: custom resources' lists say it, core kinds' leave it out.
-        metadata: dict[str, Any] = {"continue": ""} if target.kind.info.group else {}
-        metadata["resourceVersion"] = str(revision)
+        metadata: dict[str, Any] = {"resourceVersion": str(revision)}
         if options.limit and len(records) > options.limit:
             remaining = len(records) - options.limit
             records = records[: options.limit]
@@ -144,5 +142,7 @@ def _matching(records: Iterable[Record], selection: Selection) -> list[Record]:
 
 
 def _join(kind: str, api_version: str, page: _Page) -> bytes:
-    head = orjson.dumps({"kind": kind, "apiVersion": api_version, "metadata": page.metadata})
+    # An empty token as upstream has it: custom resources' lists say it, core kinds' leave it out.
+    metadata = page.metadata if api_version == "v1" else {"continue": "", **page.metadata}
+    head = orjson.dumps({"kind": kind, "apiVersion": api_version, "metadata": metadata})
     return b"".join((head[:-1], b',"items":[', b",".join([record.value for record in page.records]), b"]}"))
