@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -13,27 +15,9 @@ import pytest
 
 from tests.docs.running import Reader, have_kubectl, reader
 from tests.harness import compatibility
-from tests.harness.kubectl import TOO_LONG_S, Kubectl, watching
+from tests.harness.kubectl import TOO_LONG_S, Kubectl, experiment, watching
 
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(not have_kubectl(), reason="there is no kubectl on PATH")]
-
-
-def experiment(name: str, *, labels: dict[str, str] | None = None, seed: int = 7, **metadata: Any) -> dict[str, Any]:
-    """One that does nothing."""
-    return {
-        "apiVersion": "phoenix.io/v1alpha1",
-        "kind": "Experiment",
-        "metadata": {"name": name, **({"labels": labels} if labels else {}), **metadata},
-        "spec": {
-            "suspend": True,
-            "source": {"load": {"profileRef": {"name": "realistic"}, "seed": seed}},
-            "variants": [
-                {"name": "baseline", "role": "Baseline", "pipeline": {"templateRef": {"name": "baseline"}}},
-                {"name": "candidate", "role": "Candidate", "pipeline": {"templateRef": {"name": "http-lean"}}},
-            ],
-            "timing": {"duration": "12s"},
-        },
-    }
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +70,32 @@ def test_what_there_is(kubectl: Kubectl, row: Row) -> None:
         path = f"/apis/phoenix.io/v1alpha1/namespaces/{kubectl.namespace}/experiments"
         assert '"raw"' in kubectl("create", "--raw", path, "-f", kubectl.write("raw.json", experiment("raw")))
         kubectl("delete", "--raw", f"{path}/raw")
+
+
+def test_other_versions(kubectl: Kubectl, tmp_path: Path) -> None:
+    """Each kubectl installed beside the one on PATH; they differ in what they read first and how they send it."""
+    found = sorted(Path(shutil.which("kubectl") or "").resolve().parent.glob("kubectl.1.*"))
+
+    def use(program: Path) -> None:
+        name = program.name.rpartition(".")[2]
+        wire = experiment(f"v{name}")
+        with compatibility.row(
+            "kubectl, other versions",
+            f"1.{name}: create ns, apply a List, explain, get, wait, delete",
+            version=f"1.{name}",
+        ):
+            mine = kubectl.by(program)
+            mine("create", "namespace", f"{kubectl.namespace}-{name}")
+            file = mine.write(f"v{name}.json", wire, experiment(f"w{name}"))
+            assert "created" in mine("apply", "-f", file)
+            assert "timing" in mine("explain", "exp.spec")
+            assert f"v{name}" in mine("get", "exp")
+            mine("wait", "--for=jsonpath={.spec.suspend}=true", f"exp/v{name}", f"--timeout={TOO_LONG_S}s")
+            mine("delete", "-f", file, f"--timeout={TOO_LONG_S}s")
+            mine("delete", "namespace", f"{kubectl.namespace}-{name}", "--wait=false")
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(use, found))
 
 
 def test_apply(kubectl: Kubectl, row: Row) -> None:

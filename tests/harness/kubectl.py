@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import selectors
@@ -24,15 +25,23 @@ class Kubectl:
     def __init__(self, at: Reader, folder: Path, namespace: str) -> None:
         self.folder, self.namespace = folder, namespace
         self.home = at.folder / "home"
+        self.program = "kubectl"
         self.environment = {
             **os.environ, "HOME": str(self.home), "KUBECONFIG": str(at.state / "kubeconfig"),
             "KUBECTL_COMMAND_HEADERS": "false",
         }  # fmt: skip
 
+    def by(self, program: Path) -> Kubectl:
+        """The same with another program, and a home of that one's own."""
+        found = copy.copy(self)
+        found.program = str(program)
+        found.environment = self.environment | {"HOME": str(self.home / program.name)}
+        return found
+
     def run(self, *arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
         """Run it, whatever comes of it."""
         return subprocess.run(
-            ["kubectl", "--namespace", self.namespace, *arguments],
+            [self.program, "--namespace", self.namespace, *arguments],
             input=stdin, capture_output=True, text=True, timeout=WITHIN_S, cwd=self.folder,
             env=self.environment | environment,
         )  # fmt: skip
@@ -54,6 +63,24 @@ class Kubectl:
         wire = objects[0] if len(objects) == 1 else {"apiVersion": "v1", "kind": "List", "items": list(objects)}
         path.write_text(json.dumps(wire))
         return str(path)
+
+
+def experiment(name: str, *, labels: dict[str, str] | None = None, seed: int = 7, **metadata: Any) -> dict[str, Any]:
+    """One that does nothing."""
+    return {
+        "apiVersion": "phoenix.io/v1alpha1",
+        "kind": "Experiment",
+        "metadata": {"name": name, **({"labels": labels} if labels else {}), **metadata},
+        "spec": {
+            "suspend": True,
+            "source": {"load": {"profileRef": {"name": "realistic"}, "seed": seed}},
+            "variants": [
+                {"name": "baseline", "role": "Baseline", "pipeline": {"templateRef": {"name": "baseline"}}},
+                {"name": "candidate", "role": "Candidate", "pipeline": {"templateRef": {"name": "http-lean"}}},
+            ],
+            "timing": {"duration": "12s"},
+        },
+    }
 
 
 class watching:  # noqa: N801 - used as a context manager
