@@ -13,6 +13,7 @@ from pathlib import Path
 
 from controllers.wiring import DEFAULT_PATIENCE, HostPatience
 from phoenix.apimachinery.units import parse_duration
+from phoenix.apiserver.flags import add_flags, options_of
 from phoenix.gitops.flags import add_manifest_flags
 from phoenix.up import CATALOG, UpConfig, start
 
@@ -50,6 +51,7 @@ def _parse(argv: Sequence[str]) -> UpConfig:
                         help="runs on a host silent for so long end (default: 5m)")  # fmt: skip
     parser.add_argument("--request-log", action="store_true", help="log each API request")
     add_manifest_flags(parser)
+    add_flags(parser)
     found = parser.parse_args(argv)
     try:
         patience = HostPatience(grace_s=found.host_silent_after, lost_after_s=found.host_lost_after)
@@ -66,6 +68,7 @@ def _parse(argv: Sequence[str]) -> UpConfig:
         patience=patience,
         watch=tuple(found.watch),
         manifest_roots=tuple(found.manifest_root),
+        serving=options_of(parser, found),
     )
 
 

@@ -30,7 +30,10 @@ from phoenix.aio.clock import SYSTEM_CLOCK
 from phoenix.aio.program import settle_collector
 from phoenix.aio.signals import shutdown_event
 from phoenix.apiserver.config import DEFAULT_PORT, ServerConfig
+from phoenix.apiserver.flags import ServingOptions, options_of
+from phoenix.apiserver.flags import add_flags as add_serving_flags
 from phoenix.apiserver.server import ApiServer
+from phoenix.apiserver.servingtls import UnusableCertificate
 from phoenix.client.apply import apply
 from phoenix.client.config import ClientConfig
 from phoenix.client.http import HttpClient
@@ -74,6 +77,7 @@ class UpConfig:
         patience: when a host counts as silent, and as lost.
         watch: directories kept applied, each by a ManifestSource.
         manifest_roots: folders below which other ManifestSources may read.
+        serving: certificates, audit log and limits of the API.
     """
 
     state: Path
@@ -89,6 +93,7 @@ class UpConfig:
     patience: HostPatience = DEFAULT_PATIENCE
     watch: tuple[Path, ...] = ()
     manifest_roots: tuple[Path, ...] = ()
+    serving: ServingOptions = field(default_factory=ServingOptions)
 
 
 async def run(config: UpConfig, stop: asyncio.Event, *, ready: asyncio.Event | None = None) -> None:
@@ -127,10 +132,14 @@ async def _serve(config: UpConfig) -> ApiServer:
         port=port,
         advertise_host=config.advertise,
         request_log=config.request_log,
+        **config.serving.settings(),
     )
     server = ApiServer(settings, logs=LocalLogs(config.state) if config.agent else None)
     try:
         await server.start()
+    except UnusableCertificate as error:
+        msg = f"{error}; correct --tls-cert-file, --tls-private-key-file or --client-ca-file"
+        raise CannotStart(msg) from error
     except PermissionError as error:
         msg = f"cannot write to the state folder {config.state}: {error}; make it yours, or give another with --state"
         raise CannotStart(msg) from error
@@ -223,6 +232,7 @@ def _parse(argv: Sequence[str]) -> UpConfig:
     parser.add_argument("--otelcol", default="", help="a real collector's binary (default: looked for on PATH)")
     parser.add_argument("--request-log", action="store_true", help="log each API request")
     add_manifest_flags(parser)
+    add_serving_flags(parser)
     found = parser.parse_args(argv)
     for label in found.label:
         if "=" not in label:
@@ -237,6 +247,7 @@ def _parse(argv: Sequence[str]) -> UpConfig:
         request_log=found.request_log,
         watch=tuple(found.watch),
         manifest_roots=tuple(found.manifest_root),
+        serving=options_of(parser, found),
     )
 
 

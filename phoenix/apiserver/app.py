@@ -87,7 +87,7 @@ class ApiApp:
         self.lifecycle = lifecycle
         self.health = Health()
         self._resources = resources
-        self._metrics = metrics
+        self.metrics = metrics
         self.access = access
         self._request_log = request_log
         self._version = package_version()
@@ -163,7 +163,7 @@ class ApiApp:
             case ["version"]:
                 return version_response(self._version)
             case ["metrics"]:
-                return self._metrics.response()
+                return self.metrics.response()
             case ["api", *_] | ["apis", *_]:
                 return discovery_response(request, parts)
             case ["openapi", *_]:
@@ -176,7 +176,7 @@ class ApiApp:
         watch = not isinstance(response, web.Response)
         verb = "WATCH" if watch else request.method if request.method in _METHODS else "OTHER"
         resource = "" if target is None else target.kind.info.plural
-        self._metrics.observe(verb, resource, response.status, seconds, watch=watch)
+        self.metrics.observe(verb, resource, response.status, seconds, watch=watch)
         if self._request_log:
             _LOGGER.info(
                 "request method=%s path=%s code=%d seconds=%.6f",

@@ -77,6 +77,10 @@ class Metrics:
         for collector in (self._requests, _StateCollector(store, fanout), *others):
             self._registry.register(collector)
 
+    def add(self, collector: Collector) -> None:
+        """Show these figures too."""
+        self._registry.register(collector)
+
     def observe(self, verb: str, resource: str, code: int, seconds: float, *, watch: bool) -> None:
         """Count one answered request. Verb, resource and code come from small sets, never from clients' words."""
         requests = self._requests

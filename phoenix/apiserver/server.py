@@ -27,6 +27,7 @@ from phoenix.apiserver.connections import ApiHttpServer
 from phoenix.apiserver.credentials import ensure_token, ensure_token_key, write_client_files
 from phoenix.apiserver.files import make_state_folder
 from phoenix.apiserver.logs import LogSource
+from phoenix.apiserver.servingtls import CertificateCollector, Given, ServingTls
 from phoenix.apiserver.tls import ensure_certificates
 from phoenix.samples.storage import SampleStore
 from phoenix.store.sqlite import open_store
@@ -67,13 +68,14 @@ class ApiServer:
 
         Raises:
             OSError: the address is in use or cannot be bound.
+            UnusableCertificate: a given certificate cannot be used (an OSError, too).
             phoenix.store.errors.StoreError: the database cannot be opened (StoreLocked: another server has it).
             phoenix.samples.errors.SamplesUnavailable: neither can that of the samples.
         Cancellation: closes again what was opened.
         """
         config = self._config
         async with contextlib.AsyncExitStack() as stack:
-            context = await asyncio.to_thread(self._prepare_files)
+            tls = await asyncio.to_thread(self._prepare_files)
             store = await stack.enter_async_context(open_store(config.state / "phoenix.db"))
             samples = await stack.enter_async_context(SampleStore(config.state / "samples.db"))
             app = create_app(
@@ -95,7 +97,10 @@ class ApiServer:
             stack.push_async_callback(app.fanout.stop)
             emptying = asyncio.create_task(app.lifecycle.run(), name="apiserver-namespaces")
             stack.push_async_callback(_cancel, emptying)
-            port = await self._listen(stack, app, context)
+            if tls is not None:
+                app.metrics.add(CertificateCollector(tls))
+                stack.push_async_callback(_cancel, asyncio.create_task(tls.watch(), name="apiserver-certificates"))
+            port = await self._listen(stack, app, tls.context if tls is not None else None)
             host = config.client_host
             self.url = f"http{'s' if config.tls else ''}://{f'[{host}]' if ':' in host else host}:{port}"
             await asyncio.to_thread(write_client_files, config.state, self.url, self.token, self.ca_file)
@@ -104,7 +109,7 @@ class ApiServer:
             self._stack = stack.pop_all()
         _LOGGER.info("serving url=%s revision=%d", self.url, store.revision)
 
-    def _prepare_files(self) -> ssl.SSLContext | None:
+    def _prepare_files(self) -> ServingTls | None:
         config = self._config
         make_state_folder(config.state)
         self.token = ensure_token(config.state)
@@ -116,7 +121,8 @@ class ApiServer:
         ]
         certificates = ensure_certificates(config.state, names, now=datetime.now(UTC))
         self.ca_file = certificates.ca
-        return certificates.server_context()
+        given = Given(config.tls_cert_file, config.tls_private_key_file, config.client_ca_file)
+        return ServingTls(certificates, given, now=lambda: datetime.now(UTC))
 
     def _access_config(self) -> AccessConfig:
         config = self._config

@@ -6,7 +6,6 @@ kubectl sends its token over TLS only, so TLS is on by default and needs no set-
 from __future__ import annotations
 
 import ipaddress
-import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -33,14 +32,6 @@ class Certificates:
     ca: Path
     cert: Path
     key: Path
-
-    def server_context(self) -> ssl.SSLContext:
-        """The context to listen with: TLS 1.2 and up."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.load_cert_chain(self.cert, self.key)
-        context.set_alpn_protocols(["http/1.1"])
-        return context
 
 
 def ensure_certificates(state: Path, names: Sequence[str], *, now: datetime) -> Certificates:

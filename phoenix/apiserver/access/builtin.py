@@ -25,9 +25,10 @@ _READ = ["get", "list", "watch"]
 _WRITE = ["create", "delete", "deletecollection", "patch", "update"]
 _PROCESSES = ["collectors", "loadgenerators", "meters"]
 _CATALOGUE = ["loadprofiles", "pipelinetemplates", "pricebooks"]
-_RUNS = ["experiments", "pipelinedeployments", "manifestsources"]
+_RUNS = ["experiments", "pipelinedeployments"]
+# NB: a ManifestSource is applied with the controllers' rights: who writes one has them, so only cluster-admin does.
 _READABLE = [
-    *_RUNS, *_CATALOGUE, *_PROCESSES, "hosts", "pipelinerevisions",
+    *_RUNS, "manifestsources", "manifestsources/status", *_CATALOGUE, *_PROCESSES, "hosts", "pipelinerevisions",
     "experiments/samples", "experiments/status", "hosts/status", "pipelinedeployments/status", "*/log",
     *(f"{name}/status" for name in _PROCESSES),
 ]  # fmt: skip
