@@ -35,6 +35,22 @@ class FieldNode:
         default = schema.get("default", _ABSENT)
         self._default = default if default is _ABSENT else self.complete(default, [])
 
+    @property
+    def has_default(self) -> bool:
+        """Whether there is a default; `default` is then it, not to be changed."""
+        return self._default is not _ABSENT
+
+    @property
+    def default(self) -> Any:
+        """The default with its own defaults filled in."""
+        return self._default
+
+    @property
+    def is_free_form(self) -> bool:
+        """Whether there is a place here or below that takes any JSON."""
+        below = (*self.properties.values(), *(node for node in (self.values, self.items) if node is not None))
+        return self.preserve or any(node.is_free_form for node in below)
+
     def unknown(self, value: Any, path: str = "") -> Iterator[str]:
         """Paths of fields the schema has no place for, such as `spec.variants[0].bogus`, in the object's order."""
         if isinstance(value, dict):
@@ -81,14 +97,14 @@ class FieldNode:
             kept[key] = node.complete(child, dropped) if isinstance(child, _CONTAINERS) else child
         for key, default in self._defaults:
             if key not in kept:
-                kept[key] = _copied(default) if isinstance(default, _CONTAINERS) else default
+                kept[key] = copied(default) if isinstance(default, _CONTAINERS) else default
         return kept
 
 
-def _copied(value: Any) -> Any:
+def copied(value: Any) -> Any:
     """A JSON value of one's own: a tenth of what copy.deepcopy takes, which looks for cycles that JSON cannot have."""
     if isinstance(value, dict):
-        return {key: _copied(child) for key, child in value.items()}
+        return {key: copied(child) for key, child in value.items()}
     if isinstance(value, list):
-        return [_copied(child) for child in value]
+        return [copied(child) for child in value]
     return value

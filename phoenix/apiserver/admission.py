@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from phoenix.api.schema import complete, unknown_fields, validate
+from phoenix.api.schema import complete, plain, unknown_fields, validate
 from phoenix.apimachinery.errors import BadRequest, Cause, Invalid
 from phoenix.apimachinery.meta import Resource
 from phoenix.apiserver.options import FieldValidation
@@ -37,12 +37,14 @@ def admit(kind: type[Resource], wire: dict[str, Any], mode: FieldValidation) -> 
     """Prune, default and validate an object.
 
     Returns:
-        The object to store (its top level and metadata are its own, the rest may be shared with `wire`) and warnings.
+        The object to store (free-form parts may be shared with `wire`) and warnings.
 
     Raises:
         BadRequest: strict, and there are unknown fields.
         Invalid: the object breaks rules; one cause a field.
     """
+    if (right := plain(kind, wire)) is not None:
+        return right, []
     warnings: list[str] = []
     admitted, has_unknown = complete(kind, wire)
     if has_unknown and mode is not FieldValidation.IGNORE:
