@@ -17,6 +17,7 @@ from phoenix.cli.errors import UsageError
 from phoenix.cli.kinds import scope
 from phoenix.client.apply import LAST_APPLIED, Action, Applied, apply
 from phoenix.client.http import HttpClient
+from phoenix.client.serverside import take_over_client_side
 from phoenix.gitops.ids import ObjectId, id_of, id_of_wire
 from phoenix.gitops.plan import Circumstances, Prune, prune
 
@@ -91,6 +92,8 @@ async def apply_one(client: HttpClient, wire: Mapping[str, Any], how: How, names
     model = ident.model
     assert model is not None  # the loader refuses kinds nobody knows
     before = await _live(client, model.info, ident)
+    if before is not None and not dry_run:
+        await take_over_client_side(client, before, how.manager)
     done = await client.server_side_apply(
         wire, field_manager=how.manager, force=how.force, dry_run=dry_run, namespace=namespace
     )

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from phoenix.api.scheme import BY_GVK
-from phoenix.apimachinery.errors import BadRequest
+from phoenix.apimachinery.errors import BadRequest, Conflict, NotFound
 from phoenix.apimachinery.meta import Resource
 from phoenix.client.transport import decode
+from phoenix.fieldmanagers.entries import stored_entries, to_wire
+from phoenix.fieldmanagers.ownership import LAST_APPLIED
+from phoenix.fieldmanagers.upgrade import applied_instead
 
 if TYPE_CHECKING:
     from phoenix.client.http import HttpClient
 
 APPLY_PATCH = "application/apply-patch+yaml"
+JSON_PATCH = "application/json-patch+json"
+OWN_MANAGER = "phoenixctl"
+KUBECTL_CLIENT_SIDE = "kubectl-client-side-apply"
 
 Wire = dict[str, Any]
 
@@ -64,6 +71,35 @@ async def server_side_apply(
     )
     made: Wire = decode(answer, client.server)
     return ServerApplied(made, answer.status == 201)
+
+
+async def take_over_client_side(client: HttpClient, live: Wire, field_manager: str) -> None:
+    """Before the first server-side apply of an object that was applied client-side: own as applier what that set.
+
+    Does nothing for other objects. When another writer is first the object is left as it is.
+    """
+    meta = live["metadata"]
+    if LAST_APPLIED not in (meta.get("annotations") or {}):
+        return
+    names = {field_manager} | ({KUBECTL_CLIENT_SIDE} if field_manager == OWN_MANAGER else set())
+    entries = stored_entries(meta.get("managedFields"))
+    moved = applied_instead(entries, names, field_manager)
+    if moved is entries:
+        return
+    info = BY_GVK[live["apiVersion"], live["kind"]].info
+    patch = [
+        {"op": "replace", "path": "/metadata/managedFields", "value": to_wire(moved)},
+        {"op": "replace", "path": "/metadata/resourceVersion", "value": meta["resourceVersion"]},
+    ]
+    answer = await client.request(
+        "PATCH",
+        info.path(meta.get("namespace", ""), meta["name"]),
+        body=orjson.dumps(patch),
+        params={"fieldManager": field_manager},
+        headers={"Content-Type": JSON_PATCH, "Accept": "application/json"},
+    )
+    with suppress(Conflict, NotFound):
+        decode(answer, client.server)
 
 
 def _of_resource(obj: Resource) -> Wire:
