@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from textwrap import wrap
 from typing import Any
 
+import orjson
+
 from phoenix.api.schema import structural_schema
 from phoenix.apimachinery.errors import ApiError
 from phoenix.apimachinery.meta import KindInfo, Resource
@@ -153,7 +155,7 @@ def _values(node: Mapping[str, Any], indent: str) -> Iterator[str]:
     if node.get("enum"):
         yield f"{indent}ENUM: {', '.join(map(str, node['enum']))}"
     if "default" in node:
-        yield f"{indent}DEFAULT: {node['default']}"
+        yield f"{indent}DEFAULT: {orjson.dumps(node['default']).decode()}"
 
 
 def _words(text: str, indent: str) -> Iterator[str]:

@@ -159,7 +159,7 @@ async def run(session: Session, options: GetOptions) -> int:
         if options.raw:
             return await _raw(session, client, options.raw)
         pages, failed = await _pages(session, client, options, printer)
-        if not options.watch_only and not failed and not _print(session, options, printer, pages):
+        if not options.watch_only and not _print(session, options, printer, pages):
             session.note(await _nothing(session, client, options))
         if options.watch and pages:
             await _watch(session, client, options, printer, pages[0])
@@ -206,7 +206,7 @@ async def _pages(
                 client, of, table=printer.wants_table, sort_by=options.sort_by, chunk_size=options.chunk_size
             )
         )  # fmt: skip
-    return [_shown(page, options) for page in pages], failed and not pages
+    return [_shown(page, options) for page in pages], failed
 
 
 async def _named(client: HttpClient, target: Target, options: GetOptions, printer: Printer) -> Page:
