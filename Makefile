@@ -57,7 +57,7 @@ verify-schemas: $(STAMP) ## fail when schemas/ or docs/reference/ is stale
 	@$(BIN)/python -m phoenix.api.generate schemas --check
 	@$(BIN)/python -m phoenix.api.reference docs/reference --check
 
-COMPATIBILITY := tests/integration/apiserver/wire $(wildcard tests/e2e/test_kubectl.py tests/e2e/test_libraries*.py tests/e2e/libraries)
+COMPATIBILITY := tests/integration/apiserver/wire $(wildcard tests/e2e/test_kubectl*.py tests/e2e/test_clients*.py)
 compatibility: $(STAMP) ## run kubectl, client libraries and their recorded requests; write docs/compatibility.md
 	@rows=$$(mktemp) && { PHOENIX_COMPATIBILITY=$$rows $(BIN)/python -m pytest -n 2 --dist worksteal $(COMPATIBILITY); \
 	  $(BIN)/python -m tests.harness.compatibility $$rows; code=$$?; rm -f $$rows; exit $$code; }
