@@ -20,8 +20,10 @@ Every verb speaks to the API and nothing else, so all of it works from another m
 named `KIND/NAME` or `KIND NAME...`; `phoenixctl api-resources` lists the kinds and their short names.
 
 Results go to stdout, words about them to stderr. Tables are cut (`…`) to the width of the terminal, or to `$COLUMNS`;
-where neither is known nothing is cut. Colours are for terminals and respect `NO_COLOR`.
-`source <(phoenixctl completion bash)` completes verbs, flags, kinds and names.
+where neither is known nothing is cut. Colours are for terminals and respect `NO_COLOR` and `FORCE_COLOR`.
+`source <(phoenixctl completion bash)` completes verbs, flags, kinds, names, namespaces and contexts.
+
+With `bin` on `PATH` the same is `kubectl phoenix ...`: it then reads kubectl's kubeconfig before a `./state`.
 """
 
 

@@ -1,4 +1,4 @@
-"""Colours, on terminals only."""
+"""Colours, on terminals only, unless $FORCE_COLOR says otherwise."""
 
 from __future__ import annotations
 
@@ -18,9 +18,12 @@ class Style:
 
     @classmethod
     def of(cls, stream: TextIO) -> Style:
-        """Colours if the stream is a terminal that can and nobody said NO_COLOR."""
-        wanted = not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
-        return cls(wanted and stream.isatty())
+        """Colours if the stream is a terminal that can, or somebody said FORCE_COLOR; never where NO_COLOR is said."""
+        if os.environ.get("NO_COLOR"):
+            return cls(False)
+        if os.environ.get("FORCE_COLOR", "0") != "0":
+            return cls(True)
+        return cls(os.environ.get("TERM", "dumb") != "dumb" and stream.isatty())
 
     def _wrap(self, text: str, code: int) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self.enabled and text else text

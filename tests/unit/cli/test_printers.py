@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 from phoenix.api.experiment import Experiment
 from phoenix.cli.errors import UsageError
 from phoenix.cli.printers.base import Page, TableStyle, check_output, printer_for
+from phoenix.cli.style import Style
 
 ONE = {
     "apiVersion": "phoenix.io/v1alpha1",
@@ -100,3 +101,27 @@ def test_unknown_outputs_are_refused(output: str) -> None:
         check_output(output)
     with pytest.raises(UsageError):
         printer_for("jsonpath={range .items[*]}{.x}", TableStyle())
+
+
+@pytest.mark.parametrize(
+    ("environment", "terminal", "coloured"),
+    [
+        ({"TERM": "xterm"}, True, True),
+        ({"TERM": "xterm"}, False, False),
+        ({"TERM": "dumb"}, True, False),
+        ({"TERM": "xterm", "NO_COLOR": "1"}, True, False),
+        ({"FORCE_COLOR": "1"}, False, True),
+        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, True, False),
+        ({"TERM": "xterm", "FORCE_COLOR": "0"}, True, True),
+    ],
+)
+def test_colours_are_for_terminals_unless_somebody_says_otherwise(
+    environment: dict[str, str], terminal: bool, coloured: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("TERM", "NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    stream = StringIO()
+    monkeypatch.setattr(stream, "isatty", lambda: terminal, raising=False)
+    assert Style.of(stream).enabled is coloured
