@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _UNKNOWN_FIELD = re.compile(r'unknown field "([^"]+)"')
 _UNKNOWN = "there is no such field"
+_OWNED_HINT = "--force-conflicts takes it over; or leave it out"
 _HINTS: tuple[tuple[type[ApiError], str], ...] = (
     (Unauthorized, "the token is not this server's: name the right --state or --kubeconfig"),
     (Forbidden, ""),
@@ -63,6 +64,9 @@ def _causes(error: ApiError) -> Iterator[Cause]:
     if error.causes and isinstance(error, Invalid):
         yield from error.causes
         return
+    for cause in error.causes:
+        if cause.reason == "FieldManagerConflict":
+            yield Cause(cause.reason, f"{cause.message}; {_OWNED_HINT}", cause.field.removeprefix("."))
     for field in _UNKNOWN_FIELD.findall(error.message):
         yield Cause("FieldValueInvalid", _UNKNOWN, field)
 
