@@ -68,7 +68,7 @@ class ExperimentReconciler:
             self._measuring.forget(request.key)
             return Result()
         experiment = found.items[0]
-        if ORPHAN_FINALIZER in experiment.metadata.finalizers:
+        if experiment.metadata.deletion_timestamp is not None and ORPHAN_FINALIZER in experiment.metadata.finalizers:
             return Result(requeue_after_s=ORPHAN_RETRY_S)  # its children are being let go of: they are to stay
         if experiment.metadata.deletion_timestamp is None and FINALIZER not in experiment.metadata.finalizers:
             experiment = await add_finalizer(self._client, experiment, FINALIZER)

@@ -60,7 +60,7 @@ class PipelineDeploymentReconciler:
         if not found.items:
             return Result()
         deployment = found.items[0]
-        if ORPHAN_FINALIZER in deployment.metadata.finalizers:
+        if deployment.metadata.deletion_timestamp is not None and ORPHAN_FINALIZER in deployment.metadata.finalizers:
             return Result(requeue_after_s=ORPHAN_RETRY_S)  # its children are being let go of: they are to stay
         selector = f"{LABEL_DEPLOYMENT}={deployment.metadata.name}"
         collectors = await list_owned(self._client, Collector, deployment, selector)

@@ -8,12 +8,11 @@ from typing import Any, Final
 import orjson
 from aiohttp import web
 
-from phoenix.apimachinery.errors import BadRequest
-from phoenix.apiserver.codec import check_depth, decode_object
+from phoenix.apiserver.bodies import decode_yaml
+from phoenix.apiserver.codec import decode_object
 from phoenix.apiserver.owners import check_config
 from phoenix.apiserver.strategy import Wire
 from phoenix.apiserver.target import Target
-from phoenix.manifest.document import parse_document
 
 APPLY_PATCH: Final = "application/apply-patch+yaml"
 
@@ -23,7 +22,7 @@ async def read_config(request: web.BaseRequest, target: Target) -> Wire:
     body = await request.read()
     config = _json_object(body)
     if config is None:
-        config = await asyncio.to_thread(_yaml_object, body)
+        config = await asyncio.to_thread(decode_yaml, body)
     config = {key: _without_nulls(child) for key, child in config.items() if child is not None}
     check_config(target, config)
     return config
@@ -37,20 +36,6 @@ def _json_object(body: bytes) -> Wire | None:
         return None
     config: Wire = decode_object(body)
     return config
-
-
-def _yaml_object(body: bytes) -> Wire:
-    try:
-        text = body.decode()
-    except UnicodeDecodeError as error:
-        raise BadRequest(f"error decoding YAML: the body is not UTF-8: {error}") from error
-    document, faults = parse_document(text, "body", 1)
-    if faults:
-        raise BadRequest("error decoding YAML: " + "; ".join(str(fault) for fault in faults))
-    if document is None or not isinstance(document.value, dict):
-        raise BadRequest("the body of an apply must be an object, in JSON or YAML")
-    value: Wire = check_depth(document.value)
-    return value
 
 
 def _without_nulls(value: Any) -> Any:

@@ -299,3 +299,16 @@ async def test_pretty_sets_answers_out_in_lines(http: Http) -> None:
     table = await http("GET", f"{EXPERIMENTS}?pretty=true", Accept="application/json;as=Table;v=v1;g=meta.k8s.io")
     assert table.body["kind"] == "Table"
     assert (await http("GET", "/metrics?pretty=true")).code == 200
+
+
+async def test_bodies_may_be_yaml(http: Http) -> None:
+    text = b"metadata: {name: from-yaml, labels: {a: 'yes'}}\n"
+    answer = await http("POST", "/api/v1/namespaces", text, content_type="application/yaml")
+    assert (answer.code, answer.body["metadata"]["labels"]["a"]) == (201, "yes")
+    for wrong, said in ((b"a: [1", "error decoding YAML"), (b"- a", "must be an object"), (b"a: 1\na: 2", "body:2")):
+        refused = await http("POST", "/api/v1/namespaces", wrong, content_type="application/yaml")
+        assert refused.code == 400
+        assert said in refused.body["message"]
+    unknown = await http("POST", "/api/v1/namespaces", b"x", content_type="text/csv")
+    assert unknown.code == 415
+    assert "application/yaml, application/vnd.kubernetes.protobuf" in unknown.body["message"]
