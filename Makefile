@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-mvp check fmt lint types imports schemas verify-schemas compatibility docs otelcol bench bench-deps clean lock kube kubectl go-build conformance
+.PHONY: help install demo test test-mvp test-clients check fmt lint types imports schemas verify-schemas compatibility docs otelcol bench bench-deps clean lock kube kubectl go-build conformance
 
 help: ## list every verb
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1|/' | awk -F'|' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -61,6 +61,12 @@ COMPATIBILITY := tests/integration/apiserver/wire $(wildcard tests/e2e/test_kube
 compatibility: $(STAMP) ## run kubectl, client libraries and their recorded requests; write docs/compatibility.md
 	@rows=$$(mktemp) && { PHOENIX_COMPATIBILITY=$$rows $(BIN)/python -m pytest -n 2 --dist worksteal $(COMPATIBILITY); \
 	  $(BIN)/python -m tests.harness.compatibility $$rows; code=$$?; rm -f $$rows; exit $$code; }
+
+test-clients: $(STAMP) ## every client library, the Go informer too: built first (needs Go; four minutes of CPU the first time)
+	@command -v go >/dev/null || { echo "this needs Go 1.25 or newer: https://go.dev/dl"; exit 2; }
+	@mkdir -p $(KUBE_BIN)
+	cd tests/go/informer && nice -n 10 go build -p 2 -trimpath -ldflags "-s -w" -o $(KUBE_BIN)/ .
+	@$(BIN)/python -m pytest -n 2 --dist worksteal $(wildcard tests/e2e/test_clients*.py)
 
 otelcol: $(STAMP) ## build the real Collector (needs Go; ten minutes the first time, cached afterwards)
 	@$(BIN)/python otelcol/build.py
