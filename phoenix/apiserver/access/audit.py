@@ -7,6 +7,7 @@ never in it.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import threading
@@ -14,6 +15,7 @@ import time
 import uuid
 from collections import deque
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -191,6 +193,21 @@ def backup(path: Path, number: int) -> Path:
     return path.with_name(f"{path.name}.{number}") if number else path
 
 
+_RUN = uuid.uuid4().hex[:20]
+_NUMBERS = itertools.count(1)
+
+
+def _new_id() -> str:
+    """A unique id in the shape of a UUID: random for this process, then counted, at a tenth of uuid4's price."""
+    text = f"{_RUN}{next(_NUMBERS):012x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+@lru_cache(maxsize=256)
+def _user(identity: Identity) -> dict[str, object]:
+    return identity.to_wire()
+
+
 def to_line(record: Record) -> bytes:
     """A record as a line of JSON."""
     reference = {
@@ -205,11 +222,11 @@ def to_line(record: Record) -> bytes:
         "kind": "Event",
         "apiVersion": "audit.k8s.io/v1",
         "level": "Metadata",
-        "auditID": str(uuid.uuid4()),
+        "auditID": _new_id(),
         "stage": "ResponseComplete",
         "requestURI": record.path[:_SHOWN_CHARS],
         "verb": record.verb,
-        "user": (record.through or record.identity).to_wire(),
+        "user": _user(record.through or record.identity),
         "userAgent": record.agent[:_SHOWN_CHARS],
         "objectRef": {key: value for key, value in reference.items() if value},
         "responseStatus": {"metadata": {}, "code": record.code},
@@ -218,7 +235,7 @@ def to_line(record: Record) -> bytes:
         "annotations": {"authorization.k8s.io/decision": "forbid" if record.code == 403 else "allow"},
     }
     if record.through is not None:
-        wire["impersonatedUser"] = record.identity.to_wire()
+        wire["impersonatedUser"] = _user(record.identity)
     if isinstance(record.address, tuple) and record.address:
         wire["sourceIPs"] = [str(record.address[0])]
     return orjson.dumps(wire, option=orjson.OPT_APPEND_NEWLINE)
@@ -226,4 +243,10 @@ def to_line(record: Record) -> bytes:
 
 def _stamp(at: float) -> str:
     """RFC 3339 with microseconds."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    micros = round(at * 1e6)
+    return f"{_second(micros // 1_000_000)}.{micros % 1_000_000:06d}Z"
+
+
+@lru_cache(maxsize=64)
+def _second(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S")

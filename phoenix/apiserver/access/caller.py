@@ -15,12 +15,13 @@ class Caller:
     `through`: who really asked, where this is somebody he acts as.
     """
 
-    __slots__ = ("identity", "master", "policy", "through")
+    __slots__ = ("bound", "expires_at", "identity", "master", "policy", "through")
 
     def __init__(self, identity: Identity, policy: Policy, through: Identity | None = None) -> None:
         self.identity = identity
         self.policy = policy
         self.master = identity.is_master
+        self.bound, self.expires_at = identity.bound, identity.expires_at
         self.through = through
 
 

@@ -102,7 +102,7 @@ class Access:
         except Exception:
             self.unauthorized += 1
             raise
-        if "Impersonate-User" in headers or "Impersonate-Group" in headers or "Impersonate-Uid" in headers:
+        if "Impersonate-User" in headers or "Impersonate-Group" in headers:
             return self.caller(impersonated(caller, headers, self.authenticator), through=caller.identity)
         return caller
 
@@ -110,7 +110,7 @@ class Access:
         # NB: kept by a hash, so that no token but the one in use is in memory, and comparing tells nothing.
         key = hashlib.sha256(authorization.encode("utf-8", "surrogateescape")).digest()
         caller = self._callers.get(key)
-        if caller is not None and caller.identity.expires_at > self._now() and not caller.identity.bound:
+        if caller is not None and caller.expires_at > self._now() and not caller.bound:
             return caller
         identity = self.authenticator.by_token(bearer_token(authorization))
         if caller is None or caller.identity != identity:

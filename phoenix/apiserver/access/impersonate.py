@@ -21,7 +21,7 @@ def impersonated(caller: Caller, headers: CIMultiDictProxy[str], authenticator: 
     """
     name, groups = headers.get("Impersonate-User", ""), tuple(headers.getall("Impersonate-Group", ()))
     if not name:
-        msg = "Impersonate-Group and Impersonate-Uid need Impersonate-User"
+        msg = "Impersonate-Group needs Impersonate-User"
         raise BadRequest(msg)
     wanted = [Attributes("impersonate", "", "users", name=name)]
     wanted += [Attributes("impersonate", "", "groups", name=group) for group in groups]
