@@ -20,6 +20,7 @@ from phoenix.cli.kinds import kinds_of, parse_refs, scope
 from phoenix.cli.options import add_selector_flag
 from phoenix.cli.printers.base import OUTPUT_HELP, Page, Printer, TableStyle, check_output, printer_for
 from phoenix.cli.printers.table import TablePrinter
+from phoenix.cli.progress import Progress
 from phoenix.cli.selecting import Target, check_selector, from_files
 from phoenix.cli.session import Session
 from phoenix.cli.wire import send
@@ -158,7 +159,8 @@ async def run(session: Session, options: GetOptions) -> int:
     async with session.client() as client:
         if options.raw:
             return await _raw(session, client, options.raw)
-        pages, failed = await _pages(session, client, options, printer)
+        async with Progress(session, "waiting for the server"):
+            pages, failed = await _pages(session, client, options, printer)
         if not options.watch_only and not _print(session, options, printer, pages):
             session.note(await _nothing(session, client, options))
         if options.watch and pages:

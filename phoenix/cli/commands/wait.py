@@ -112,14 +112,14 @@ async def wait_for(
             changes = follow(
                 client, info, namespace, field_selector=f"metadata.name={ref.name}", on_trouble=session.note
             )
-            synced, last = False, None
+            synced, listed = False, None
             async with aclosing(changes):
                 async for change in changes:
                     if change.type == "SYNCED":
-                        synced = True
+                        synced, last = True, listed
                     else:
-                        last = None if change.type == "DELETED" else change.wire
-                    if not synced and last is None:
+                        last = listed = None if change.type == "DELETED" else change.wire
+                    if not synced and listed is None:
                         continue
                     if goal.reached(last):
                         return last

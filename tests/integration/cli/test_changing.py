@@ -124,3 +124,20 @@ async def test_what_the_server_answers_at_a_path(ctl: Ctl) -> None:
     code, out, err = await ctl("get", "--raw", "/nope")
     assert (code, out) == (1, "")
     assert err.startswith("error: ")
+
+
+async def test_wait_looks_once_for_all_of_a_selection(ctl: Ctl) -> None:
+    await ctl("apply", "-f", str(ROOT / "resources" / "examples"))
+    code, out, err = await ctl("wait", "exp", "--all", "--for=jsonpath={.spec.suspend}=false", "--timeout=0")
+    assert (code, len(out.splitlines())) == (0, 4), err
+    code, _, err = await ctl("wait", "exp", "-l", "none=such", "--for=phase=Running")
+    assert (code, "there is nothing to wait for" in err) == (1, True)
+    assert (await ctl("wait", "exp", "-l", "none=such", "--for=delete"))[0] == 0
+    code, _, err = await ctl("wait", "-f", AA, "--for=phase=Running", "--timeout=0")
+    assert (code, "not met within 0 s: its phase is" in err) == (3, True)
+
+
+async def test_explain_api_versions_and_cluster_info_ask_the_server(ctl: Ctl) -> None:
+    assert "FIELD: timing <Object>" in (await ctl("explain", "exp.spec.timing"))[1]
+    assert "phoenix.io/v1alpha1\n" in (await ctl("api-versions"))[1]
+    assert ctl.client.server in (await ctl("cluster-info"))[1]
