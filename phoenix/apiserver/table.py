@@ -65,7 +65,7 @@ def _definition(column: PrinterColumn) -> Wire:
 
 
 def _row(kind: type[Resource], wire: Wire, now: datetime, include: IncludeObject) -> Wire:
-    cells = [_cell(column, _find(column.path)(wire), now) for column in kind.info.columns]
+    cells = [_cell(column, _value(kind, column, wire), now) for column in kind.info.columns]
     name = wire["metadata"].get("name")
     row: Wire = {"cells": [*cells, name] if kind is Event else [name, *cells]}
     if include is IncludeObject.METADATA:
@@ -73,6 +73,22 @@ def _row(kind: type[Resource], wire: Wire, now: datetime, include: IncludeObject
     elif include is IncludeObject.OBJECT:
         row["object"] = wire
     return row
+
+
+def _value(kind: type[Resource], column: PrinterColumn, wire: Wire) -> Any:
+    """What a column shows; of events, as upstream, some things are in several places."""
+    if kind is Event:
+        if column.path == ".lastTimestamp":
+            found = ((wire.get("series") or {}).get("lastObservedTime"), *map(wire.get, _EVENT_TIMES))
+            return next((time for time in found if time), None)
+        if column.path == ".involvedObject.name":
+            involved = wire.get("involvedObject") or {}
+            parts = (str(involved.get("kind") or "").lower(), str(involved.get("name") or ""))
+            return "/".join(part for part in parts if part) or None
+    return _find(column.path)(wire)
+
+
+_EVENT_TIMES = ("lastTimestamp", "eventTime", "firstTimestamp")
 
 
 def _cell(column: PrinterColumn, value: Any, now: datetime) -> Any:

@@ -85,6 +85,20 @@ def test_cells_by_condition_and_age() -> None:
     assert row["Age"] == "60m"
 
 
+def test_events_say_what_they_are_about_and_when_wherever_they_keep_it() -> None:
+    first, last = "2026-05-01T11:00:00Z", "2026-05-01T11:59:00Z"
+    for times in ({"lastTimestamp": last}, {"eventTime": last}, {"series": {"lastObservedTime": last}}):
+        wire = {
+            "metadata": {"name": "e"},
+            "involvedObject": {"kind": "Experiment", "name": "x"},
+            "firstTimestamp": first,
+            **times,
+        }
+        (row,) = render_table(Event, [wire], now=NOW)["rows"]
+        assert row["cells"][0] == "60s", times
+        assert row["cells"][3] == "experiment/x"
+
+
 @pytest.mark.parametrize(
     ("accept", "form"),
     [
