@@ -289,16 +289,17 @@ def _question(options: AuthOptions, namespace: str) -> dict[str, Any]:
 
 
 def _print_rules(session: Session, status: dict[str, Any]) -> None:
-    grid = Grid(("RESOURCES", "URLS", "NAMES", "VERBS"), keep=(0, 3))
+    """A line a resource or path, as kubectl has it."""
+    verbs: dict[tuple[str, str], list[str]] = {}
     for rule in (*status.get("resourceRules", ()), *status.get("nonResourceRules", ())):
         groups = rule.get("apiGroups") or [""]
         resources = [f"{name}.{group}".rstrip(".") for group in groups for name in rule.get("resources") or ()]
-        grid.add(
-            ", ".join(resources),
-            ", ".join(rule.get("nonResourceURLs") or ()),
-            ", ".join(rule.get("resourceNames") or ()),
-            ", ".join(rule.get("verbs") or ()),
-        )
+        for one in (*resources, *(rule.get("nonResourceURLs") or ())):
+            found = verbs.setdefault((one, ", ".join(rule.get("resourceNames") or ())), [])
+            found += [verb for verb in rule.get("verbs") or () if verb not in found]
+    grid = Grid(("WHAT", "NAMES", "VERBS"), keep=(0, 2))
+    for (what, names), allowed in sorted(verbs.items()):
+        grid.add(what, names, ", ".join(sorted(allowed)))
     _print(session, grid)
 
 
