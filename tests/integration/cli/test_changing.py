@@ -134,7 +134,7 @@ async def test_wait_looks_once_for_all_of_a_selection(ctl: Ctl) -> None:
     assert (code, "there is nothing to wait for" in err) == (1, True)
     assert (await ctl("wait", "exp", "-l", "none=such", "--for=delete"))[0] == 0
     code, _, err = await ctl("wait", "-f", AA, "--for=phase=Running", "--timeout=0")
-    assert (code, "not met within 0 s: its phase is" in err) == (3, True)
+    assert (code, "not met within 0 s: it is there" in err) == (3, True), err
 
 
 async def test_explain_api_versions_and_cluster_info_ask_the_server(ctl: Ctl) -> None:
