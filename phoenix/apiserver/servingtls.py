@@ -147,8 +147,11 @@ def _trust(context: ssl.SSLContext, authority: Path) -> None:
 def _certificates(path: Path) -> list[x509.Certificate]:
     try:
         return x509.load_pem_x509_certificates(path.read_bytes())
-    except (OSError, ValueError) as error:
-        msg = f"certificate {path} cannot be read: {error}"
+    except OSError as error:
+        msg = f"certificate {path} cannot be read: {error.strerror}"
+        raise UnusableCertificate(msg) from error
+    except ValueError as error:
+        msg = f"{path} holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)"
         raise UnusableCertificate(msg) from error
 
 
