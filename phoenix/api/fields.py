@@ -18,16 +18,20 @@ class FieldNode:
     """One place in a schema.
 
     `properties` are the known fields of an object, `values` the schema of a map's values, `items` of a list's items;
-    `preserve` keeps what is not known. Each default is worked out once, with its own defaults filled in.
+    `preserve` keeps what is not known; `apart` are the keys by which a list's items are told apart, none where it is by
+    value, None where they are not. Each default is worked out once, with its own defaults filled in.
     """
 
     _default: Any
-    __slots__ = ("_default", "_defaults", "items", "preserve", "properties", "values")
+    __slots__ = ("_default", "_defaults", "apart", "items", "preserve", "properties", "values")
 
     def __init__(self, schema: JsonObject) -> None:
         self.properties = {name: FieldNode(child) for name, child in schema.get("properties", {}).items()}
         self.values = FieldNode(schema["additionalProperties"]) if "additionalProperties" in schema else None
         self.items = FieldNode(schema["items"]) if "items" in schema else None
+        kind = schema.get("x-kubernetes-list-type")
+        keys: tuple[str, ...] = tuple(schema.get("x-kubernetes-list-map-keys", ()))
+        self.apart = keys if kind in ("set", "map") else None
         self.preserve = bool(schema.get(PRESERVE) or schema.get(INT_OR_STRING))
         self._defaults = [
             (name, node._default) for name, node in self.properties.items() if node._default is not _ABSENT

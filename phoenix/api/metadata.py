@@ -31,13 +31,16 @@ def metadata_causes(info: KindInfo, metadata: Any) -> list[Cause]:
     """What is wrong with an object's metadata; wrong JSON types are left to the model to report."""
     if not isinstance(metadata, dict):
         return [] if metadata is not None else [_required("metadata.name", "name or generateName is required")]
-    return [
-        *_name_causes(info, metadata),
-        *_label_causes(_mapping(metadata, "labels")),
-        *_annotation_causes(_mapping(metadata, "annotations")),
-        *_finalizer_causes(metadata.get("finalizers")),
-        *_owner_causes(metadata.get("ownerReferences")),
-    ]
+    causes = list(_name_causes(info, metadata))
+    if labels := _mapping(metadata, "labels"):
+        causes += _label_causes(labels)
+    if annotations := _mapping(metadata, "annotations"):
+        causes += _annotation_causes(annotations)
+    if finalizers := metadata.get("finalizers"):
+        causes += _finalizer_causes(finalizers)
+    if owners := metadata.get("ownerReferences"):
+        causes += _owner_causes(owners)
+    return causes
 
 
 def _mapping(metadata: JsonObject, name: str) -> JsonObject:

@@ -77,7 +77,10 @@ class _Compiler:
                 return self._after(schema, node)
             case "list":
                 items = self.compile(schema["items_schema"], node.items or node) if "items_schema" in schema else None
-                return core_schema.list_schema(items, **_limits(schema))
+                compiled = core_schema.list_schema(items, **_limits(schema))
+                if node.apart is None:
+                    return compiled
+                return core_schema.no_info_after_validator_function(_told_apart(node.apart), compiled)
             case "dict":
                 return self._map(schema, node)
             case "enum":
@@ -163,6 +166,23 @@ def _with_default(schema: CoreSchema, node: FieldNode) -> CoreSchema:
     # Validating it anew makes new containers for each object, but for free-form ones. (pydantic would deep-copy it.)
     make = partial(copied, default) if node.is_free_form else lambda: default
     return core_schema.with_default_schema(schema, default_factory=make, validate_default=True)
+
+
+def _told_apart(keys: tuple[str, ...]) -> Callable[[list[Any]], list[Any]]:
+    """Refuses a list with an item twice, by its keys or, without any, as a whole."""
+
+    def keep(items: list[Any]) -> list[Any]:
+        if len(items) > 1:
+            marks = [tuple([item.get(key) for key in keys]) for item in items] if keys else items
+            try:
+                different = len(set(marks))
+            except TypeError as error:
+                raise ValueError from error
+            if different != len(items):
+                raise ValueError
+        return items
+
+    return keep
 
 
 def _rule(function: Callable[[Any], Any], model: Any) -> Callable[[JsonObject], JsonObject]:

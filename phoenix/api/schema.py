@@ -61,9 +61,7 @@ def plain(kind: type[Resource], wire: JsonObject) -> JsonObject | None:
     None says nothing about the object but that it has to go the long way.
     """
     found = _plain_check(kind)(wire)
-    if found is None or metadata_causes(kind.info, found.get("metadata")) or repeated_items(kind, found):
-        return None
-    return found
+    return None if found is None or metadata_causes(kind.info, found.get("metadata")) else found
 
 
 def unknown_fields(kind: type[Resource], wire: JsonObject) -> list[str]:

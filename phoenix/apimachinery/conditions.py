@@ -32,6 +32,8 @@ class Condition(Model):
 
 def timestamp(now: datetime) -> str:
     """RFC 3339 UTC with seconds, as Kubernetes writes times."""
+    if now.tzinfo is UTC:
+        return now.isoformat(timespec="seconds")[:-6] + "Z"
     return now.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 

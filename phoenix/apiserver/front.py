@@ -126,7 +126,7 @@ class Front(asyncio.Protocol):
     """
 
     __slots__ = ("_blocked", "_closing", "_loop", "_need", "_owner", "_paused", "_task", "_waiting", "active_s",
-                 "transport", "unsent_bytes")  # fmt: skip
+                 "peername", "sockname", "ssl_context", "transport", "unsent_bytes")  # fmt: skip
 
     def __init__(self, owner: Owner, loop: asyncio.AbstractEventLoop) -> None:
         self._owner = owner
@@ -138,26 +138,10 @@ class Front(asyncio.Protocol):
         self._paused = self._blocked = self._closing = False
         self.active_s = 0.0
         self.unsent_bytes = 0
-
-    # What aiohttp's request asks its connection for.
-
-    @property
-    def ssl_context(self) -> Any:
-        """The TLS context, None without TLS."""
-        return self._extra("sslcontext")
-
-    @property
-    def peername(self) -> Any:
-        """The client's address."""
-        return self._extra("peername")
-
-    @property
-    def sockname(self) -> Any:
-        """Our address."""
-        return self._extra("sockname")
-
-    def _extra(self, name: str) -> Any:
-        return None if self.transport is None else self.transport.get_extra_info(name)
+        # What aiohttp's request asks its connection for: the TLS context (or None), the client's address and ours.
+        self.ssl_context: Any = None
+        self.peername: Any = None
+        self.sockname: Any = None
 
     # What the event loop calls.
 
@@ -165,7 +149,9 @@ class Front(asyncio.Protocol):
         """A client has connected."""
         self.transport = cast(asyncio.Transport, transport)
         self.active_s = self._loop.time()
-        found = transport.get_extra_info("socket")
+        extra = transport.get_extra_info
+        self.ssl_context, self.peername, self.sockname = extra("sslcontext"), extra("peername"), extra("sockname")
+        found = extra("socket")
         if found is not None and found.family in (socket.AF_INET, socket.AF_INET6):
             found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         self._owner.joined(self)
