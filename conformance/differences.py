@@ -72,7 +72,7 @@ def _compare(left: Any, right: Any, at: str) -> Iterator[tuple[str, Any, Any]]:
     elif isinstance(left, list) and isinstance(right, list) and len(left) == len(right):
         for index, (mine, other) in enumerate(zip(left, right, strict=True)):
             yield from _compare(mine, other, f"{at}/{index}")
-    elif left != right or type(left) is not type(right):
+    elif left != right or isinstance(left, bool) != isinstance(right, bool):  # 1 and 1.0 are one number in JSON
         yield at, left, right
 
 

@@ -12,8 +12,10 @@ from typing import Any
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _REVISION = re.compile(
-    r"(ResourceVersion in (?:precondition|object meta|record)[: (]+|resource version: |resourceVersion(?:\\*\")?: ?\\*\")(\d+)"
+    r"(ResourceVersion in (?:precondition|record)[: (]+|the precondition \(|resource version: |"
+    r"resourceVersion(?:\\*\")?: ?\\*\")(\d+)"
 )
+_CURRENT = re.compile(r", current: \d+")
 _AGE = re.compile(r"(?:\d+[smhd])+|<invalid>")
 HEADERS = (
     "Content-Type", "Warning", "Retry-After", "Cache-Control", "Vary", "WWW-Authenticate", "Allow", "Location",
@@ -46,7 +48,7 @@ class Names:
         text = _REVISION.sub(lambda match: match[1] + self._revisions.get(match[2], "<revision>"), text)
         for prefix in self._prefixes:
             text = re.sub(re.escape(prefix) + r"[a-z0-9]{5}\b", f"{prefix}<suffix>", text)
-        return _TIME.sub("<time>", text)
+        return _CURRENT.sub(", current: <revision>", _TIME.sub("<time>", text))
 
     def _uid(self, uid: str) -> str:
         return self._uids.setdefault(uid, f"uid-{len(self._uids) + 1}")
@@ -102,7 +104,7 @@ def _manager(entry: Any) -> tuple[str, str, str, str]:
     return (entry.get("manager", ""), entry.get("operation", ""), entry.get("subresource", ""), str(entry))
 
 
-_ORDERS: dict[str, Callable[[Any], Any]] = {"causes": _cause, "managedFields": _manager}
+_ORDERS: dict[str, Callable[[Any], Any]] = {"causes": _cause, "managedFields": _manager, "verbs": str}
 """Lists whose order says nothing: upstream's is that of a map, or of times of a second's resolution."""
 
 

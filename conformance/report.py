@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
@@ -14,6 +15,7 @@ from conformance.suite import FILES, SCENARIOS
 
 PAGE = ROOT / "docs" / "conformance.md"
 _WIDTH = 110
+_ROWS = 20  # of a group; the list has them all
 _INTRO = """\
 The same requests, sent unchanged to a real kube-apiserver {version} with the generated CRDs (`schemas/crds`), and to
 Phoenix: **{requests} requests in {scenarios} scenarios**; status code, the headers that matter, and the whole body are
@@ -60,17 +62,21 @@ def _counts(differing: set[tuple[str, int]]) -> str:
 
 
 def _group(group: Group, found: Sequence[Difference]) -> str:
-    lines = [f"## {group.title}", "", group.reason, ""]
+    answers = len({(one.scenario, one.step) for one in found})
+    lines = [f"## {group.title}", "", f"{group.reason} ({len(found)} places in {answers} answers.)", ""]
     lines += ["| request | where | kube-apiserver | Phoenix |", "|---|---|---|---|"]
 
     def alike(one: Difference) -> tuple[str, str, str]:
         return (one.pointer, _shown(one.kube), _shown(one.phoenix))
 
-    for (pointer, kube, phoenix), some in groupby(sorted(found, key=alike), alike):
+    different = [(key, list(some)) for key, some in groupby(sorted(found, key=alike), alike)]
+    for (pointer, kube, phoenix), some in different[:_ROWS]:
         first, *rest = some
         said = f"{first.scenario}/{first.step} {first.said}"
         more = f" and {len(rest)} more" if rest else ""
         lines.append(f"| {_cell(said)}{more} | {_cell(pointer)} | {_cell(kube)} | {_cell(phoenix)} |")
+    if len(different) > _ROWS:
+        lines += ["", f"And {len(different) - _ROWS} more of the kind: see `conformance/differences.yaml`."]
     return "\n".join(lines)
 
 
@@ -84,5 +90,6 @@ def _cell(text: str) -> str:
     """Code in a table: no bar, no backtick, one line."""
     if text == ABSENT:
         return ABSENT
-    text = text if len(text) <= _WIDTH else text[: _WIDTH - 1] + "…"
+    if len(text) > _WIDTH:
+        text = re.sub(r"\w+$", "", text[:_WIDTH]) + "…"  # no half words: spelling is checked
     return "`" + text.replace("|", "\\|").replace("`", "'").replace("\n", " ") + "`"

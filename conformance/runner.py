@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import ssl
 from collections.abc import Iterable
@@ -105,12 +106,12 @@ class _Run:
         async with asyncio.timeout(_DEADLINE_S):
             response = await self._send(step)
             async with response:
-                text = await response.text()
+                text = (await response.read()).decode(errors="replace")
         return {
             "step": _said(step),
             "code": response.status,
             "headers": headers(response.headers),
-            "body": self._body(step, text, response.headers.get("Content-Type", "")),
+            "body": self._body(step, response.status, text, response.headers.get("Content-Type", "")),
         }
 
     async def _lines(self, step: Events) -> list[bytes]:
@@ -123,10 +124,12 @@ class _Run:
     def _event(self, line: bytes) -> Any:
         return self._names.body(event(json.loads(line)))
 
-    def _body(self, step: Request, text: str, content_type: str) -> Any:
+    def _body(self, step: Request, code: int, text: str, content_type: str) -> Any:
+        if "protobuf" in content_type:
+            return "<protobuf>"
         if not text or "json" not in content_type:
             return self._names.text(text)
-        if "watch=" in step.path and text.count("\n") != 1:
+        if "watch=" in step.path and code == 200:
             return [self._event(line.encode()) for line in text.splitlines()]
         try:
             value = json.loads(text)
@@ -153,7 +156,7 @@ class _Run:
         return await self._session.request(
             request.method,
             URL(self._endpoint.url + filled(request.path), encoded=True),
-            data=data,
+            data=io.BytesIO(data) if data is not None else None,
             headers={name: value for name, value in sent.items() if value},
             skip_auto_headers=["Content-Type", "User-Agent"],
             ssl=self._endpoint.tls or True,

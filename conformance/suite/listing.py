@@ -136,7 +136,7 @@ SCENARIOS = (
         get(f"{COLLECTORS}?resourceVersion=999999999999", pick=_NAMES),
         get(f"{COLLECTORS}?resourceVersion=999999999999&resourceVersionMatch=Exact", pick=_NAMES),
         get(f"{COLLECTORS}?sendInitialEvents=true", pick=_NAMES),
-        get(f"{COLLECTORS}?watch=nonsense", pick=_NAMES),
+        get(f"{COLLECTORS}?watch=nonsense&timeoutSeconds=1", pick=_NAMES),
         get(f"{COLLECTORS}?timeoutSeconds=x", pick=_NAMES),
         get(f"{COLLECTORS}?unknown=parameter", pick=_NAMES),
     ),
