@@ -27,6 +27,7 @@ BENCHMARKS = {
     "generator": "benchmarks.loadgen_throughput",
     "engines": "benchmarks.engines",
     "store": "benchmarks.store_writes",
+    "gitops": "benchmarks.gitops",
     "kube": "benchmarks.kube",
 }
 _PAIRS = 7

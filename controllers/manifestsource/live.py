@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,6 +25,20 @@ class LiveObjects:
 
     def __init__(self, informers: Mapping[type[Resource], Informer[Any]]) -> None:
         self._informers = informers
+        self._live: dict[ObjectId, tuple[Resource, Live]] = {}
+        self._labelled: defaultdict[str, set[ObjectId]] = defaultdict(set)
+        for informer in informers.values():
+            informer.add_handler(self._changed)
+
+    def _changed(self, old: Resource | None, new: Resource | None) -> None:
+        """Keep the index of labels: thousands of objects must not be gone through at each look."""
+        for obj in (old, new):
+            name = obj.metadata.labels.get(LABEL) if obj is not None else None
+            if obj is not None and name:
+                ident = id_of_object(obj)
+                (self._labelled[name].add if obj is new else self._labelled[name].discard)(ident)
+        if new is None and old is not None:
+            self._live.pop(id_of_object(old), None)
 
     def get(self, ident: ObjectId) -> Resource | None:
         """The cached object, which must not be altered."""
@@ -37,8 +52,12 @@ class LiveObjects:
         obj = self.get(ident)
         if obj is None:
             return None
-        version, digest = obj.metadata.resource_version, obj.metadata.annotations.get(DIGEST, "")
-        return Live(digest, int(version) if version.isdigit() else 0, mark_of(obj))
+        known = self._live.get(ident)
+        if known is None or known[0] is not obj:
+            version, digest = obj.metadata.resource_version, obj.metadata.annotations.get(DIGEST, "")
+            known = obj, Live(digest, int(version) if version.isdigit() else 0, mark_of(obj))
+            self._live[ident] = known
+        return known[1]
 
     def version(self, ident: ObjectId) -> str:
         """Its resourceVersion; empty where it is not there."""
@@ -47,11 +66,7 @@ class LiveObjects:
 
     def labelled(self, source: str) -> set[ObjectId]:
         """Everything with the label of a source."""
-        return {
-            id_of_object(obj)
-            for informer in self._informers.values()
-            for obj in informer.by_label(LABEL, source, copy=False)
-        }
+        return set(self._labelled.get(source, ()))
 
     def strangers_in(self, namespace: str, source: str) -> Sequence[ObjectId]:
         """Objects in a namespace that would go with it although the source did not apply them; but others' children."""

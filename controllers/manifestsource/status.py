@@ -62,7 +62,8 @@ class Report:
 
 def status_of(source: ManifestSource, report: Report, now: datetime) -> ManifestSourceStatus:
     """The source's status after this look."""
-    status = source.status.model_copy(deep=True)
+    # NB: not deep: every field is replaced below, and copying an inventory of thousands takes longer than a look.
+    status = source.status.model_copy()
     status.observed_generation = source.metadata.generation
     status.errors = [
         ManifestFault(file=one.file, line=one.line, object=one.object, field=one.field, message=one.message)
@@ -99,7 +100,8 @@ def _count(status: ManifestSourceStatus, report: Report, now: datetime) -> None:
             failed=report.failed,
             unchanged=max(0, report.objects - report.created - report.configured - report.failed),
         )
-    status.counts.failed = report.failed
+    else:
+        status.counts = status.counts.model_copy(update={"failed": report.failed})
     status.last_attempted_revision = report.revision
     clean = not report.faults and not report.failed and not report.reconciling and not report.stalled
     if clean and not report.dry_run:

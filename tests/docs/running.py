@@ -37,6 +37,7 @@ class Reader:
         examples = folder / "resources" / "examples"
         examples.mkdir(parents=True)
         (folder / "bin").symlink_to(ROOT / "bin")
+        shutil.copytree(ROOT / "resources" / "examples" / "gitops", examples / "gitops")
         for path in sorted((ROOT / "resources" / "examples").glob("*.yaml")):
             (examples / path.name).write_text(_TIMING.sub(f"  {SHORT}", path.read_text()))
 

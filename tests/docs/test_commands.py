@@ -15,7 +15,7 @@ import pytest
 from tests.docs.pages import DOCS, ROOT, Block, blocks, pages, rows, section
 from tests.docs.running import SHORT, Reader, have_kubectl, reader
 
-README, OPERATIONS = ROOT / "README.md", DOCS / "operations.md"
+README, OPERATIONS, GITOPS = ROOT / "README.md", DOCS / "operations.md", DOCS / "gitops.md"
 TAGS = {"setup", "up", "tour", "kubectl", "excerpt", "shell", "logs", "backup"}
 needs_kubectl = pytest.mark.skipif(not have_kubectl(), reason="there is no kubectl on PATH")
 pytestmark = pytest.mark.e2e
@@ -96,6 +96,11 @@ def test_no_component_logged_an_error(at: Reader) -> None:
 def test_kubectl_blocks_run_as_written(at: Reader) -> None:
     for block in tagged(OPERATIONS, "kubectl"):
         assert at.run(block)
+
+
+def test_gitops_blocks_run_as_written(at: Reader) -> None:
+    (block,) = tagged(GITOPS, "shell")
+    assert "phoenix.io/gitops-small" in at.run(block).replace("loadprofile.", "")
 
 
 @pytest.fixture(scope="module")
