@@ -21,7 +21,7 @@ from phoenix.aio.backoff import Backoff
 from phoenix.aio.clock import Clock
 from phoenix.api.host import Host, HostEngine
 from phoenix.apimachinery.conditions import parse_timestamp, set_condition, timestamp
-from phoenix.apimachinery.errors import AlreadyExists, ApiError, Conflict, Invalid, NotFound
+from phoenix.apimachinery.errors import AlreadyExists, ApiError, Conflict, Forbidden, Invalid, NotFound
 from phoenix.apimachinery.meta import ObjectMeta
 from phoenix.client.interface import Client
 
@@ -68,7 +68,7 @@ class HostReporter:
         """Register, then heartbeat until cancelled; a server that is away is waited for.
 
         Raises:
-            AgentError: another machine that is alive has this name.
+            AgentError: another machine that is alive has this name, or the token is not this host's.
         """
         backoff = Backoff(0.2, self._config.heartbeat_s)
         while True:
@@ -79,6 +79,16 @@ class HostReporter:
                 continue  # somebody wrote in between: read again, now
             except Invalid as error:
                 msg = f"host {self._config.host_name!r} cannot be registered: {error.message}"
+                raise AgentError(msg) from error
+            except Forbidden as error:
+                if self.registered.is_set():
+                    _log.warning("no heartbeat host=%s: %s", self._config.host_name, error)
+                    await self._clock.sleep(backoff.next_s())
+                    continue
+                msg = (
+                    f"host {self._config.host_name!r} may not be registered with this token: {error.message}; make one "
+                    f"with `phoenixctl auth create-token --agent {self._config.host_name}`"
+                )
                 raise AgentError(msg) from error
             except ApiError as error:
                 _log.warning("no heartbeat host=%s: %s", self._config.host_name, error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -15,9 +16,10 @@ from phoenix.api.meter import Meter
 from phoenix.api.results import Verdict
 from phoenix.apimachinery.conditions import is_true
 from tests.harness import netns
-from tests.harness.cluster import Cluster, cluster
+from tests.harness.cluster import ROOT, Cluster, cluster
 from tests.harness.eventually import eventually
-from tests.harness.hosts import agent_host
+from tests.harness.hosts import agent_host, host_token
+from tests.harness.leftovers import processes_of
 
 pytestmark = pytest.mark.e2e
 TIMING = {"warmup": "2s", "duration": "8s", "interval": "500ms"}
@@ -136,3 +138,18 @@ async def on_hosts(server: Cluster) -> set[str]:
     return {
         item.spec.host for item in found if item.spec.role == "Deployment" and is_true(item.status.conditions, "Ready")
     }
+
+
+async def test_a_token_of_another_host_is_refused_at_once(server: Cluster, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text(await host_token(server, "a"))
+    agent = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "phoenix.agent", "--state", str(tmp_path / "b"), "--host-name", "b",
+        "--server", server.client.server, "--ca-file", str(server.state / "ca.crt"), "--token-file", str(token),
+        "--stop-workloads", cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    async with asyncio.timeout(40):
+        _, err = await agent.communicate()
+    assert agent.returncode == 1
+    assert err.decode().splitlines()[-1].startswith("agent: host 'b' may not be registered with this token: ")
+    assert processes_of(tmp_path / "b") == []

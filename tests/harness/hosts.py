@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import sys
@@ -67,6 +68,13 @@ class AgentHost:
         assert left == []
 
 
+async def host_token(server: Cluster, name: str) -> str:
+    """A token good for this host's agent alone, as `phoenixctl auth create-token --agent` makes it."""
+    answer = await server.client.request("POST", f"/apis/phoenix.io/v1alpha1/hosts/{name}/token", body=b"{}")
+    assert answer.status == 201, answer.body
+    return str(json.loads(answer.body)["status"]["token"])
+
+
 @contextlib.asynccontextmanager
 async def agent_host(
     server: Cluster, name: str, *arguments: str, url: str = "", through: Sequence[str] = (), address: str = ""
@@ -79,13 +87,15 @@ async def agent_host(
         address: its own address; empty: as it finds out.
     """
     state = server.state.parent / f"host-{name}"
+    token = server.state.parent / f"{name}.token"
+    token.write_text(await host_token(server, name))
     found = AgentHost(
         name,
         state,
         [
             *through, sys.executable, "-m", "phoenix.agent", "--state", str(state), "--host-name", name,
             "--server", url or server.client.server, "--ca-file", str(server.state / "ca.crt"),
-            "--token-file", str(server.state / "token"), "--stop-workloads",
+            "--token-file", str(token), "--stop-workloads",
             *(("--advertise-address", address) if address else ()), *arguments,
         ],
     )  # fmt: skip
