@@ -101,11 +101,11 @@ async def test_no_change_writes_nothing_and_a_fault_left_in_keeps_the_text(
     assert (code, out, err) == (0, "", "nothing was changed\n")
     assert not editor.path.exists()
     (tmp_path / "editor").rename(tmp_path / "first")
-    steps = [replacing("kind: Experiment", "kind: Experimnt")]
+    steps = [replacing("kind: Experiment", "kind: Experimentx")]
     code, out, err, editor = await edit(ctl, tmp_path, steps, "exp/aa", monkeypatch=monkeypatch)
     assert (code, out, editor.openings) == (1, "", 2)
     assert f"your changes are kept in {editor.path}" in err
-    assert "kind: Experimnt" in editor.path.read_text()
+    assert "kind: Experimentx" in editor.path.read_text()
     assert editor.path.stat().st_mode & 0o777 == 0o600
     editor.path.unlink()
     assert (await ctl.client.get(Experiment, "aa", "default")).metadata.resource_version == before

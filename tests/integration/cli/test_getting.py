@@ -27,7 +27,7 @@ async def world(ctl: Ctl) -> Ctl:
     for name, progress in (("aa", 0.25), ("http-lean", 0.125)):
         status = {"phase": "Running", "progress": progress, "run": 1}
         await ctl.client.patch(Experiment, name, "default", {"status": status}, subresource="status")
-    labels = {"team": "checkout-and-payments", "phoenix.io/tier": "gold"}
+    labels = {"team": "payments-and-checkout", "phoenix.io/tier": "gold"}
     await ctl.client.patch(Experiment, "aa", "default", {"metadata": {"labels": labels}})
     return ctl
 
@@ -52,9 +52,9 @@ async def test_names_that_are_not_there(world: Ctl) -> None:
     assert (code, out) == (1, "experiment.phoenix.io/aa\n")
     assert 'did you mean "http-lean"?' in err
     assert (await world("get", "exp", "none", "--ignore-not-found"))[:2] == (0, "")
-    code, _, err = await world("get", "exp", "-n", "defalt")
+    code, _, err = await world("get", "exp", "-n", "defaultt")
     assert (code, err) == (
-        0, 'no experiments in namespace defalt: there is no such namespace; did you mean "default"?\n',
+        0, 'no experiments in namespace defaultt: there is no such namespace; did you mean "default"?\n',
     )  # fmt: skip
 
 
