@@ -15,7 +15,7 @@ _REVISION = re.compile(
     r"(ResourceVersion in (?:precondition|record)[: (]+|the precondition \(|resource version: |"
     r"resourceVersion(?:\\*\")?: ?\\*\")(\d+)"
 )
-_CURRENT = re.compile(r", current: \d+")
+_CURRENT = re.compile(r"(, current: |resource version: \S+ \()\d+")
 _AGE = re.compile(r"(?:\d+[smhd])+|<invalid>")
 HEADERS = (
     "Content-Type", "Warning", "Retry-After", "Cache-Control", "Vary", "WWW-Authenticate", "Allow", "Location",
@@ -48,7 +48,7 @@ class Names:
         text = _REVISION.sub(lambda match: match[1] + self._revisions.get(match[2], "<revision>"), text)
         for prefix in self._prefixes:
             text = re.sub(re.escape(prefix) + r"[a-z0-9]{5}\b", f"{prefix}<suffix>", text)
-        return _CURRENT.sub(", current: <revision>", _TIME.sub("<time>", text))
+        return _CURRENT.sub(r"\1<revision>", _TIME.sub("<time>", text))
 
     def _uid(self, uid: str) -> str:
         return self._uids.setdefault(uid, f"uid-{len(self._uids) + 1}")
@@ -106,6 +106,11 @@ def _manager(entry: Any) -> tuple[str, str, str, str]:
 
 _ORDERS: dict[str, Callable[[Any], Any]] = {"causes": _cause, "managedFields": _manager, "verbs": str}
 """Lists whose order says nothing: upstream's is that of a map, or of times of a second's resolution."""
+
+
+def untimely(wire: Any) -> bool:
+    """Whether an event is a bookmark the server sends when it likes, and not the one that ends a beginning."""
+    return wire.get("type") == "BOOKMARK" and "annotations" not in wire["object"]["metadata"]
 
 
 def event(wire: Any) -> Any:

@@ -14,7 +14,7 @@ import aiohttp
 from jsonpath_ng.ext.parser import parse as jsonpath
 from yarl import URL
 
-from conformance.normal import Names, event, headers, shared
+from conformance.normal import Names, event, headers, shared, untimely
 from conformance.steps import Events, Request, Scenario, Watch, resolve
 
 _DEADLINE_S = 10.0
@@ -118,7 +118,8 @@ class _Run:
         lines: list[bytes] = []
         async with asyncio.timeout(_DEADLINE_S):
             while len(lines) < step.count and (line := await self._watches[step.name].content.readline()):
-                lines.append(line)
+                if not untimely(json.loads(line)):
+                    lines.append(line)
         return lines
 
     def _event(self, line: bytes) -> Any:
@@ -130,7 +131,7 @@ class _Run:
         if not text or "json" not in content_type:
             return self._names.text(text)
         if "watch=" in step.path and code == 200:
-            return [self._event(line.encode()) for line in text.splitlines()]
+            return [self._event(line.encode()) for line in text.splitlines() if not untimely(json.loads(line))]
         try:
             value = json.loads(text)
         except ValueError:
