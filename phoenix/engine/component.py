@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from phoenix.engine.config.ids import ComponentId
 from phoenix.engine.config.section import Section
 from phoenix.engine.data import Metrics
+from phoenix.engine.plan.shape import Later, at_once
 from phoenix.engine.telemetry import Telemetry
 
 
@@ -78,6 +79,8 @@ class Settings:
     """one thread for CPU-heavy work, so that the event loop keeps answering; serial"""
     fail: Callable[[BaseException], None]
     """tells the engine that this component cannot go on; the collector then ends"""
+    later: Later = at_once
+    """has CPU-heavy work done that nothing waits for, such as learning from what has passed"""
 
 
 @dataclass(frozen=True, slots=True)

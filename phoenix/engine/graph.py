@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from functools import partial
 
 from phoenix.engine.component import Component, Consumer, Exporter, Extension, Processor, Settings
 from phoenix.engine.config.document import Document, Pipeline
@@ -13,6 +14,7 @@ from phoenix.engine.config.ids import ComponentId
 from phoenix.engine.data import Metrics
 from phoenix.engine.errors import ConsumeError
 from phoenix.engine.plan.run import PlannedRun, Stage
+from phoenix.engine.plan.shape import Later, at_once
 from phoenix.engine.telemetry import Telemetry
 
 
@@ -98,6 +100,7 @@ def build(
     fail: Callable[[str, BaseException], None],
     *,
     plan: bool = True,
+    later: Later = at_once,
 ) -> Graph:
     """Make every component that a pipeline or `service.extensions` uses; no I/O.
 
@@ -107,11 +110,12 @@ def build(
         workers: for CPU-heavy work.
         fail: told which component cannot go on, and why.
         plan: whether processors that decide by identity may run by plan.
+        later: has CPU-heavy work done that nothing waits for.
     """
 
     def settings(component: ComponentId, path: str) -> Settings:
         log = logging.getLogger(f"phoenix.engine.{path}")
-        return Settings(component, path, telemetry, log, workers, lambda error: fail(path, error))
+        return Settings(component, path, telemetry, log, workers, lambda error: fail(path, error), later)
 
     used = {name for pipeline in document.pipelines for name in pipeline.exporters}
     exporters: dict[ComponentId, tuple[Node, Exporter]] = {}
@@ -167,9 +171,9 @@ def _chain(
     for name in reversed(pipeline.processors):
         defined = document.processors[name]
         own = replace(settings(name, defined.path), path=f"{defined.path} in service.pipelines.{pipeline.id}")
-        work = defined.factory.work(own, defined.config) if defined.factory.work else None
-        if work is not None and work.by_identity:
-            waiting.append((own, Stage.of(work, name, telemetry)))
+        make = defined.factory.work
+        if make is not None and make(own, defined.config).by_identity:
+            waiting.append((own, Stage.of(partial(make, own, defined.config), name, telemetry)))
             mutates = True
             continue
         run()

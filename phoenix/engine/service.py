@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 from aiohttp import web
 
@@ -63,6 +64,7 @@ class Collector:
         self._document = document
         self._plan = plan
         self._workers = ThreadPoolExecutor(1, thread_name_prefix="pipeline")
+        self._learning = ThreadPoolExecutor(1, thread_name_prefix="learning")
         self._failed: asyncio.Future[BaseException] | None = None
         self._started: list[Node] = []
         self._servers: list[HttpServer] = []
@@ -87,7 +89,9 @@ class Collector:
                 server = HttpServer("service.telemetry.metrics", address, self._telemetry_app())
                 self._servers.append(server)
                 await server.start()
-            self._graph = build(self._document, self.telemetry, self._workers, self._fail, plan=self._plan)
+            self._graph = build(
+                self._document, self.telemetry, self._workers, self._fail, plan=self._plan, later=self._later
+            )
             for node in self._graph.start_order():
                 self._started.append(node)
                 await node.component.start()
@@ -121,6 +125,19 @@ class Collector:
         for server in self._servers:
             await server.stop()
         self._workers.shutdown(wait=False, cancel_futures=True)
+        self._learning.shutdown(wait=False, cancel_futures=True)
+
+    def _later(self, work: Callable[[], None]) -> None:
+        """Have it done in a thread; what fails there is logged. At most one waits for each shape of a payload."""
+
+        def logged() -> None:
+            try:
+                work()
+            except Exception:  # the plan is lost, not the data: that went the ordinary way
+                log.exception("a plan could not be made")
+
+        with suppress(RuntimeError):  # shut down by now
+            self._learning.submit(logged)
 
     def _fail(self, path: str, error: BaseException) -> None:
         log.error("component failed component=%s", path, exc_info=error)

@@ -18,6 +18,8 @@ WORKING = {
     "hostmetrics": "{collection_interval: 50ms, initial_delay: 0s, scrapers: {cpu: , memory: , process: }}",
     "attributes": "actions: [{key: a, action: delete}]",
     "batch": "timeout: 10ms",
+    "cumulative_to_delta": "initial_value: keep",
+    "delta_to_cumulative": "max_stale: 1m",
     "filter": "metrics: {metric: ['name == \"nope\"']}",
     "groupbyattrs": "keys: [a]",
     "resource": "attributes: [{key: a, value: b, action: upsert}]",

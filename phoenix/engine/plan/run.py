@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from phoenix.engine.component import Consumer, Settings, Work
@@ -26,15 +26,18 @@ class Stage:
     """One processor of the run, with its counters."""
 
     work: Work
+    tracer: Work
+    """the same work with a state of its own, for traces, which run beside it"""
     incoming: Counter
     outgoing: Counter
 
     @classmethod
-    def of(cls, work: Work, processor: ComponentId, telemetry: Telemetry) -> Stage:
-        """With the counters every processor has."""
+    def of(cls, make: Callable[[], Work], processor: ComponentId, telemetry: Telemetry) -> Stage:
+        """With the counters every processor has; `make` makes the processor's work."""
         name = str(processor)
         return cls(
-            work,
+            make(),
+            make(),
             telemetry.counter("otelcol_processor_incoming_items", processor=name, otel_signal="metrics"),
             telemetry.counter("otelcol_processor_outgoing_items", processor=name, otel_signal="metrics"),
         )
@@ -48,6 +51,8 @@ class Stage:
 
 class PlannedRun:
     """Processors that decide by identity, one behind the other. It never runs twice at once.
+
+    A plan is made after what it was made from has been handed on: no payload waits for it.
 
     Large requests are worked on in the engine's worker thread, small ones in place, where a hand-over would cost more
     than the work.
@@ -65,7 +70,8 @@ class PlannedRun:
         self._workers = settings.workers
         self._stages = tuple(stages)
         self._next = next_consumer
-        self._shapes = Shapes() if plan else None
+        self._later = settings.later
+        self._shapes = Shapes(settings.later) if plan else None
         self._one_at_a_time = asyncio.Lock()
         self._planned = settings.telemetry.counter("phoenix_engine_planned_points", component=settings.path)
 
@@ -96,7 +102,12 @@ class PlannedRun:
         if shape is None:
             return self._ordinary(metrics)[0]
         if self not in shape.plans:
-            return self._learn(metrics, shape)
+            shape.plans[self] = None
+            data = metrics.encoded()
+            result, points = self._ordinary(metrics)
+            left = result.encoded() if result else None
+            self._later(lambda: self._learn(shape, data, left, points))
+            return result
         template: Template | None = shape.plans[self]
         if template is None:
             return self._ordinary(metrics)[0]
@@ -123,17 +134,13 @@ class PlannedRun:
             stage.work.passed(before, points[-1])
         return result, tuple(points)
 
-    def _learn(self, metrics: Metrics, shape: Shape) -> Metrics | None:
-        data = metrics.encoded()
-        shape.plans[self] = None
-        result, points = self._ordinary(metrics)
+    def _learn(self, shape: Shape, data: bytes, left: bytes | None, points: tuple[int, ...]) -> None:
+        """Make the plan for payloads of the shape from one of them and what was left of it."""
+        traced: Metrics | None = Metrics.of(numbered(data))
         try:
             with tracing():
-                traced: Metrics | None = Metrics.of(numbered(data))
                 for stage in self._stages:
-                    traced = stage.work.run(traced) if traced else None
+                    traced = stage.tracer.run(traced) if traced else None
         except (Untraceable, ConsumeError):
-            return result
-        left = result.encoded() if result else None
+            return
         shape.plans[self] = learn(data, shape, left, traced.message() if traced else None, points)
-        return result

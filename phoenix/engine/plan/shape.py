@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,9 +26,16 @@ from phoenix.otlp.wire import LENGTH, fields, varint
 MAX_BYTES = 192 << 20
 """Payload bytes of all shapes together; arrays and templates take about twice as much again."""
 MAX_KEYS = 4096
+Later = Callable[[Callable[[], None]], None]
+"""Has something done that nobody waits for."""
 _FIRST, _LIST, _SCHEMA_URL = 0x0A, 0x12, 0x1A
 _DATA = {type << 3 | LENGTH: type for type in MetricType if type}
 _WORD = 8
+
+
+def at_once(work: Callable[[], None]) -> None:
+    """Do it now."""
+    work()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +80,19 @@ class _Candidate:
     learn_at: int = 2
     shape: Shape | None = None
     fitted: bool = False
+    learning: bool = False
 
 
 class Shapes:
-    """The shapes of the payloads that come to one place. Of two threads asking at once the second gets None."""
+    """The shapes of the payloads that come to one place. Of two threads asking at once the second gets None.
 
-    def __init__(self, *, max_bytes: int = MAX_BYTES) -> None:
+    Args:
+        later: has a shape read, which takes 20 µs a point; so that no payload waits for it, preferably elsewhere.
+        max_bytes: bound on the payloads kept.
+    """
+
+    def __init__(self, later: Later = at_once, *, max_bytes: int = MAX_BYTES) -> None:
+        self._later = later
         self._max_bytes = max_bytes
         self._bytes = 0
         self._candidates: OrderedDict[tuple[int, int], _Candidate] = OrderedDict()
@@ -88,34 +103,46 @@ class Shapes:
         if not self._busy.acquire(blocking=False):  # NB: never waits; learning takes long
             return None
         try:
-            return self._find(data)
+            key = _key(data)
+            if key is None or len(data) > self._max_bytes // 4:
+                return None
+            found, learn = self._find(key, data)
         finally:
             self._busy.release()
+        if learn is not None:
+            self._later(lambda: self._learn(key, learn, data))
+            return learn.shape
+        return found
 
-    def _find(self, data: bytes) -> Shape | None:
-        key = _key(data)
-        if key is None or len(data) > self._max_bytes // 4:
-            return None
+    def _find(self, key: tuple[int, int], data: bytes) -> tuple[Shape | None, _Candidate | None]:
+        """(the shape, the candidate if its shape should be read now)."""
         candidate = self._candidates.get(key)
         if candidate is None:
             self._candidates[key] = _Candidate(seen=1)
             self._bound()
-            return None
+            return None, None
         self._candidates.move_to_end(key)
         candidate.seen += 1
         if candidate.shape is not None:
             if candidate.shape.fits(data):
                 candidate.fitted = True
-                return candidate.shape
+                return candidate.shape, None
             self._give_up(candidate, len(data))
-        if candidate.seen >= candidate.learn_at:
-            candidate.shape = read(data)
-            candidate.fitted = False
-            self._bytes += len(data) if candidate.shape else 0
-            if candidate.shape is None:
+        if candidate.learning or candidate.seen < candidate.learn_at:
+            return None, None
+        candidate.learning = True
+        return None, candidate
+
+    def _learn(self, key: tuple[int, int], candidate: _Candidate, data: bytes) -> None:
+        shape = read(data)
+        with self._busy:
+            candidate.learning = candidate.fitted = False
+            if shape is None:
                 candidate.learn_at = 4 * candidate.seen
-            self._bound()
-        return candidate.shape
+            elif self._candidates.get(key) is candidate:
+                candidate.shape = shape
+                self._bytes += len(data)
+                self._bound()
 
     def _give_up(self, candidate: _Candidate, size_bytes: int) -> None:
         # One that fitted for a while has changed once, and probably stays as it is now.

@@ -84,7 +84,7 @@ class OtlpReceiver:
         self._next = next_consumer
         self._workers = settings.workers
         self._max_body_bytes = config.max_body_bytes
-        self._shapes = Shapes()
+        self._shapes = Shapes(settings.later)
         labels = {"receiver": str(settings.id), "transport": "http"}
         self._accepted = settings.telemetry.counter("otelcol_receiver_accepted_metric_points", **labels)
         self._refused = settings.telemetry.counter("otelcol_receiver_refused_metric_points", **labels)

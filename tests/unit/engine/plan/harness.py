@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from phoenix.engine.config.ids import ComponentId
 from phoenix.engine.data import Metrics
 from phoenix.engine.errors import ConsumeError
@@ -27,8 +29,8 @@ class Run:
             factory = PROCESSORS[kind]
             config, findings = parse(factory, yaml)
             assert not findings, findings
-            work = factory.work(settings(kind, self.telemetry), config)
-            yield Stage.of(work, ComponentId(kind, str(place)), self.telemetry)
+            make = partial(factory.work, settings(kind, self.telemetry), config)
+            yield Stage.of(make, ComponentId(kind, str(place)), self.telemetry)
 
     async def give(self, data):
         """What left for it, as bytes; None: nothing; an error's text where it was refused."""
