@@ -1,6 +1,7 @@
 """`${…}` in values, as the collector expands it: `${env:X}`, `${X}`, `${env:X:-default}`, `${yaml:…}`, and `$$`.
 
-Keys are never expanded. An unset variable without a default is null (empty inside longer text), as in the collector.
+Keys are never expanded. A variable that is unset and has no default, or is set to nothing, is null (empty inside longer
+text), which makes a scalar zero, as in the collector.
 """
 
 from __future__ import annotations
@@ -105,9 +106,9 @@ class Expander:
             raise _Fault(f'environment variable "{name}" has invalid name: must match regex ^[a-zA-Z_][a-zA-Z0-9_]*$')
         text = None if self._environ is None else self._environ.get(name)
         if text is None and has_default:
-            text = default
+            return self._parsed(default, depth) if default else ""
         if text is not None:
-            return self._parsed(text, depth) if text else ""
+            return self._parsed(text, depth)
         return Unresolved(f"${{env:{name}}}") if self._environ is None else None
 
     def _parsed(self, text: str, depth: int) -> Value:

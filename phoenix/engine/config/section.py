@@ -6,6 +6,7 @@ fault is noted and the default is used, so that all faults of a file are shown a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -74,6 +75,10 @@ class Section:
         """All keys written here, in order; marks none as known."""
         return list(self._values)
 
+    def _nulled(self, key: str) -> bool:
+        """Whether a scalar is written as null, such as by an unset variable: it then is zero, not the default."""
+        return self.has(key) and plain(self._values[key]) is None
+
     def _mistyped(self, key: str, expected: str, value: Value) -> None:
         self.fault(key, f"'{key}' expected type '{expected}', got unconvertible type '{kind_of(value)}'")
 
@@ -86,11 +91,13 @@ class Section:
             return value
         if value is not None:
             self._mistyped(key, "string", value)
-        return default
+        return "" if self._nulled(key) else default
 
     def choice(self, key: str, options: Sequence[str], default: str) -> str:
         """One of a few texts."""
         value = self.string(key, default)
+        if self._nulled(key):
+            return default
         if value in options or isinstance(value, Unresolved):
             return str(value)
         self.fault(key, f"{value!r} is not one of {', '.join(repr(option) for option in options)}")
@@ -102,14 +109,16 @@ class Section:
         if isinstance(value, bool):
             return value
         if value is not None and not isinstance(value, Unresolved):
-            if isinstance(value, str) and value in {"yes", "on", "no", "off"}:  # YAML 1.1, which Go keeps for bools
-                return value in {"yes", "on"}
-            self._mistyped(key, "bool", value)
-        return default
+            self._mistyped(key, "bool", value)  # also yes and on: they are texts in a Collector's configuration
+        return default and not self._nulled(key)
 
     def integer(self, key: str, default: int, *, minimum: int | None = None) -> int:
-        """A whole number, not below `minimum`."""
+        """A whole number, not below `minimum`; of a fraction the whole part, as in the collector."""
         value = plain(self.raw(key))
+        if isinstance(value, float) and math.isfinite(value):
+            value = int(value)
+        elif self._nulled(key):
+            value = 0
         if isinstance(value, int) and not isinstance(value, bool):
             if minimum is not None and value < minimum:
                 self.fault(key, f"must be {minimum} or more, not {value}")
@@ -126,19 +135,17 @@ class Section:
             return float(value)
         if value is not None and not isinstance(value, Unresolved):
             self._mistyped(key, "float64", value)
-        return default
+        return 0.0 if self._nulled(key) else default
 
     def duration_s(self, key: str, default_s: float, *, minimum_s: float = 0.0) -> float:
-        """A Go duration in seconds; a bare number is nanoseconds, so refused: it never is what was meant."""
+        """A Go duration in seconds; a bare number is nanoseconds, as in the collector (`phoenixctl validate` warns)."""
         value = self.raw(key)
-        text = value.text if isinstance(value, Sourced) else value
-        if text is None or isinstance(text, Unresolved):
+        text = value.text if isinstance(value, Sourced) and isinstance(value.value, str) else plain(value)
+        if isinstance(text, Unresolved) or not self.has(key):
             return default_s
-        if isinstance(text, int) and not isinstance(text, bool) and text != 0:
-            self.fault(key, f"{text} has no unit: a collector reads it as nanoseconds", f"write {text}s or {text}ms")
-            return default_s
-        if text == 0:
-            text = "0"
+        text = 0 if text is None else text
+        if isinstance(text, int | float) and not isinstance(text, bool):
+            text = f"{int(text)}ns"
         if not isinstance(text, str):
             self._mistyped(key, "time.Duration", value)
             return default_s

@@ -31,7 +31,7 @@ def expand(text, environ=ENV):
     ("text", "value"),
     [
         ("plain", "plain"), ("${env:HOST}", "h1"), ("${HOST}", "h1"), ("${env:PORT}", 4318), ("${env:OCTAL}", 83), ("${env:FLAG}", True),
-        ("${env:LIST}", ["a", "b"]), ("${env:EMPTY}", ""), ("${env:EMPTY:-d}", ""), ("${env:NO:-d}", "d"), ("${env:NO:-}", ""), ("${env:NO}", None),
+        ("${env:LIST}", ["a", "b"]), ("${env:EMPTY}", None), ("${env:EMPTY:-d}", None), ("${env:NO:-d}", "d"), ("${env:NO:-}", ""), ("${env:NO}", None),
         ("http://${env:HOST}:${env:PORT}/x", "http://h1:4318/x"), ("a${env:NO}b", "ab"), ("v${env:OCTAL}", "v0123"), ("${env:NESTED}", "x-h1"),
         ("$$", "$"), ("$${HOST}", "${HOST}"), ("$1", "$1"), ("^a$", "^a$"), ("$${1}", "${1}"), ("${env:TEXT}", "a: b: c"), ("${yaml:[1, 2]}", [1, 2]),
         ("${env:${env:WHICH:-HOST}}", "h1"), ("$", "$"), ("${unclosed", "${unclosed"),
@@ -52,6 +52,28 @@ def test_expansion_faults(text, fault):
     _, faults = expand(text)
     assert len(faults) == 1
     assert fault in faults[0]
+
+
+@pytest.mark.parametrize(
+    ("key", "written", "value"),
+    [
+        ("timeout_s", "timeout: 10", 1e-8), ("timeout_s", "timeout: 1.5", 1e-9), ("timeout_s", "timeout: ${env:SEVEN}", 7e-9), ("timeout_s", "timeout: ${env:TEN}", 10.0),
+        ("timeout_s", "timeout: ${env:NO}", 0.0), ("timeout_s", "timeout: ", 0.0), ("timeout_s", "timeout: 0", 0.0), ("timeout_s", "", 0.2),
+        ("size", "send_batch_size: 1.5", 1), ("size", "send_batch_size: 1e3", 1000), ("size", "send_batch_size: 0x10", 16), ("size", "send_batch_size: ${env:EMPTY}", 0),
+        ("size", "send_batch_size: ${env:NO:-3}", 3), ("size", "send_batch_size: ${env:OCTAL}", 83),
+    ],
+)  # fmt: skip
+def test_scalars_as_print_config_of_the_collector_shows_them(key, written, value):
+    text = MINIMAL.replace("processors: {batch: }", f"processors:\n  batch:\n    {written}")
+    (processor,) = read_config(text, {**ENV, "SEVEN": "7", "TEN": "10s"}).processors.values()
+    assert getattr(processor.config, key) == value
+
+
+@pytest.mark.parametrize("written", ['timeout: "10"', "timeout: true", 'send_batch_size: "12"', "send_batch_size: ${env:NO:-}", "timeout: ${env:NO:-}", "send_batch_size: -1", "send_batch_size: ${env:SEVEN}${env:SEVEN}"])  # fmt: skip
+def test_scalars_the_collector_refuses(written):
+    text = MINIMAL.replace("processors: {batch: }", f"processors:\n  batch:\n    {written}")
+    with pytest.raises(ConfigError):
+        read_config(text, {"SEVEN": "7"})
 
 
 def test_text_fields_keep_what_the_variable_said():

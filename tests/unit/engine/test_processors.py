@@ -267,7 +267,7 @@ async def test_groupbyattrs_without_keys_compacts():
 
 BAD = [
     ("batch", "send_batch_size: 10\nsend_batch_max_size: 5", "send_batch_max_size must be greater"),
-    ("batch", "timeout: 10", "has no unit"), ("batch", "timeout: 1d", 'unknown unit "d"'), ("batch", "nope: 1", "has invalid keys: nope"),
+    ("batch", 'timeout: "10"', "missing unit in duration"), ("batch", "timeout: 1d", 'unknown unit "d"'), ("batch", "nope: 1", "has invalid keys: nope"),
     ("batch", "send_batch_size: many", "expected type 'int'"), ("batch", "metadata_keys: [tenant]", "engine: Otelcol"),
     ("attributes", "", "at least one action"), ("attributes", "actions: [{key: a, action: remove}]", "unsupported action"),
     ("attributes", "actions: [{action: delete}]", 'requires a "key"'), ("attributes", "actions: [{key: a, action: insert}]", "exactly one of"),
