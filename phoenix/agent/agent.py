@@ -161,12 +161,16 @@ class Agent:
         _ = self._owner.start(self._work(obj.metadata.uid, worker), name=f"worker-{obj.key}")
 
     async def _work(self, uid: str, worker: Worker[Any]) -> None:
-        reporter = asyncio.create_task(worker.reporter.run(), name=f"reporter-{worker.obj.key}")
+        beside = [
+            asyncio.create_task(worker.reporter.run(), name=f"reporter-{worker.obj.key}"),
+            asyncio.create_task(worker.token.run(), name=f"token-{worker.obj.key}"),
+        ]
         try:
             await worker.run()
         finally:
-            reporter.cancel()
-            await asyncio.gather(reporter, return_exceptions=True)
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
             if self._workers.get(uid) is worker:
                 del self._workers[uid]
 

@@ -67,6 +67,11 @@ class Launch:
         """Names of the ports it needs."""
         return port_names(self.config)
 
+    @property
+    def reports(self) -> bool:
+        """Whether it is told where samples go."""
+        return placeholders.has_endpoint_file(self.config)
+
     def content(self, facts: HostFacts, ports: Mapping[str, int]) -> bytes:
         """The file with everything filled in (JSON, which is YAML too). Raises ConfigRejected."""
         values = Values(ports, self.endpoints, facts.address, facts.endpoint_file)
@@ -163,7 +168,7 @@ def _report(obj: ProcessObject, measurement: MeasurementRef | None, facts: HostF
     if measurement is None:
         return None
     return {
-        "endpointFile": facts.endpoint_file,
+        "endpointFile": "${phoenix:endpointFile}",
         "namespace": obj.metadata.namespace,
         "experiment": measurement.experiment,
         "run": measurement.run,

@@ -34,6 +34,11 @@ def has_port(text: Any) -> bool:
     return isinstance(text, str) and any(match[1] == "port" for match in _PLACEHOLDER.finditer(text))
 
 
+def has_endpoint_file(config: Any) -> bool:
+    """Whether a configuration asks where the API is."""
+    return any("${phoenix:endpointFile}" in text for text in _strings(config))
+
+
 def fill(config: Any, values: Values, where: str = "config") -> Any:
     """A copy with every placeholder filled in; a string that is nothing but a port becomes an integer.
 

@@ -19,6 +19,7 @@ from phoenix.agent.objectrecord import ObjectRecord
 from phoenix.agent.places import Places
 from phoenix.agent.ports import Ports
 from phoenix.agent.probe import Prober
+from phoenix.agent.processtoken import ProcessToken
 from phoenix.agent.records import StateFolder
 from phoenix.agent.reporter import Notice, Reporter
 from phoenix.agent.view import View
@@ -69,6 +70,8 @@ class Worker(Generic[P]):
         folder = tools.state.workload(meta.uid)
         record = ObjectRecord.load(folder) or ObjectRecord(obj.kind, meta.namespace, meta.name, meta.uid)
         self._places = Places(record, tools.state, tools.workloads, tools.ports, tools.prober)
+        self.token = ProcessToken(folder, tools.state.endpoint_file, tools.client, tools.clock)
+        self._facts = replace(tools.facts, endpoint_file=str(self.token.endpoint_file))
         self.reporter = Reporter(obj, tools.client, tools.recorder, tools.clock)
         self._state = self._remembered()
         self._wake = asyncio.Event()
@@ -172,6 +175,8 @@ class Worker(Generic[P]):
         else:
             launch, invalid = await self._examine(obj)
             self._launch = launch
+            if launch is not None and launch.reports:
+                self.token.want(obj)
             self._desired = Desired(
                 wanted=True,
                 config_hash=launch.key if launch else f"generation-{obj.metadata.generation}",
@@ -255,7 +260,9 @@ class Worker(Generic[P]):
             await self.reporter.flush(_FLUSH_S)
 
     async def _start(self, workload: str, launch: Launch, *, kept: dict[str, int] | None) -> None:
-        await self._places.start(workload, launch, self._tools.facts, kept=kept)
+        if launch.reports:
+            await self.token.provide(self._obj)
+        await self._places.start(workload, launch, self._facts, kept=kept)
         self._resources_at = 0.0
         identity = self._tools.workloads.running.get(workload)
         if identity is not None:

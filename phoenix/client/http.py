@@ -16,11 +16,12 @@ import orjson
 from pydantic import ValidationError
 
 from phoenix.api.experiment import Experiment
+from phoenix.apimachinery.conditions import parse_timestamp
 from phoenix.apimachinery.errors import from_status
 from phoenix.apimachinery.meta import KindInfo, Resource
 from phoenix.client.config import ClientConfig
 from phoenix.client.errors import Undecodable
-from phoenix.client.interface import Client, ListResult, WatchEvent
+from phoenix.client.interface import Client, ListResult, TokenGrant, WatchEvent
 from phoenix.client.ndjson import LineTooLong, lines
 from phoenix.client.serverside import ServerApplied, server_side_apply
 from phoenix.client.transport import Response, Transport, decode
@@ -172,6 +173,13 @@ class HttpClient:
             self, obj, field_manager=field_manager, force=force, dry_run=dry_run, namespace=namespace,
             subresource=subresource, field_validation=field_validation,
         )  # fmt: skip
+
+    async def request_token(self, kind: type[R], name: str, namespace: str = "", *, uid: str = "") -> TokenGrant:
+        """See Client.request_token."""
+        spec = {"boundObjectRef": {"kind": kind.info.kind, "name": name, "uid": uid}} if uid else {}
+        status = (await self._send("POST", kind.info.path(namespace, name, "token"), {"spec": spec}))["status"]
+        ends = status.get("expirationTimestamp")
+        return TokenGrant(status["token"], parse_timestamp(ends) if ends else None)
 
     async def post_samples(self, namespace: str, experiment: str, samples: Sequence[Sample]) -> None:
         """Report measurements; more than one request's worth goes in several."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
 from phoenix.apimachinery.meta import Resource
@@ -27,6 +28,14 @@ class WatchEvent(Generic[R]):
     type: str
     object: R | None
     resource_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokenGrant:
+    """A token, and when it ends (None: never)."""
+
+    token: str = field(repr=False)
+    expires_at: datetime | None = None
 
 
 class Client(Protocol):
@@ -82,6 +91,12 @@ class Client(Protocol):
         self, kind: type[R], name: str, namespace: str = "", *, uid: str = "", propagation: str = "Background"
     ) -> None:
         """Delete; with finalizers the object stays, terminating. Raises NotFound, Conflict (uid differs)."""
+        ...
+
+    async def request_token(self, kind: type[R], name: str, namespace: str = "", *, uid: str = "") -> TokenGrant:
+        """A token of the object's own; for a process, good for the run it measures for. Raises NotFound, Conflict
+        (uid differs), Forbidden.
+        """
         ...
 
     async def post_samples(self, namespace: str, experiment: str, samples: Sequence[Sample]) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from phoenix.aio.clock import SYSTEM_CLOCK, Clock
 from phoenix.apimachinery.meta import ObjectKey, Resource
-from phoenix.client.interface import Client, ListResult, WatchEvent
+from phoenix.client.interface import Client, ListResult, TokenGrant, WatchEvent
 from phoenix.runtime.informer import InformerFactory
 from phoenix.runtime.reconcile import RetryAfter
 from phoenix.samples.model import Sample, SampleKind
@@ -141,6 +141,10 @@ class TrackingClient:
     ) -> None:
         """See Client.delete."""
         await self._client.delete(kind, name, namespace, uid=uid, propagation=propagation)
+
+    async def request_token(self, kind: type[R], name: str, namespace: str = "", *, uid: str = "") -> TokenGrant:
+        """See Client.request_token."""
+        return await self._client.request_token(kind, name, namespace, uid=uid)
 
     async def post_samples(self, namespace: str, experiment: str, samples: Sequence[Sample]) -> None:
         """See Client.post_samples."""

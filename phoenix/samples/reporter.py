@@ -302,22 +302,32 @@ def _read_endpoint(config: ReportConfig) -> _Endpoint:
         OSError: a file cannot be read.
         ValueError: endpoint.json is no such thing; the message names it.
     """
-    path = Path(config.endpoint_file)
-    wire = orjson.loads(path.read_bytes())
-    fields = [wire.get(key, "") if isinstance(wire, dict) else None for key in ("server", "caFile", "tokenFile")]
-    server, ca_file, token_file = fields
-    if not server or not all(isinstance(field, str) for field in fields):
-        msg = f"{path}: want an object with server, caFile and tokenFile, as written by phoenixctl up"
-        raise ValueError(msg)
-    # A relative caFile or tokenFile is beside endpoint.json.
+    server, ca_file, token_file = _endpoint_fields(Path(config.endpoint_file))
     headers = {"Content-Type": "application/json"}
     if token_file:
-        headers["Authorization"] = "Bearer " + (path.parent / token_file).read_text().strip()
+        headers["Authorization"] = "Bearer " + token_file.read_text().strip()
     tls: ssl.SSLContext | bool = True
     if ca_file:
-        tls = ssl.create_default_context(cafile=str(path.parent / ca_file))
+        tls = ssl.create_default_context(cafile=str(ca_file))
     url = (
         f"{server.rstrip('/')}/apis/phoenix.io/v1alpha1/namespaces/{quote(config.namespace, safe='')}"
         f"/experiments/{quote(config.experiment, safe='')}/samples"
     )
     return _Endpoint(url, headers, tls)
+
+
+def _endpoint_fields(path: Path, *, based: bool = True) -> tuple[str, Path | None, Path | None]:
+    """Server, CA file and token file; from the file it is `based` on (`endpointFile`) those it does not name itself."""
+    wire = orjson.loads(path.read_bytes())
+    fields = [wire.get(key, "") if isinstance(wire, dict) else None for key in ("server", "caFile", "tokenFile")]
+    base = wire.get("endpointFile", "") if isinstance(wire, dict) and based else ""
+    if not all(isinstance(field, str) for field in (*fields, base)) or not (fields[0] or base):
+        msg = f"{path}: want an object with server, caFile and tokenFile, as written by phoenixctl up"
+        raise ValueError(msg)
+    server = str(fields[0])
+    # A relative file is beside the endpoint file that names it.
+    ca_file, token_file = (path.parent / field if field else None for field in fields[1:])
+    if not base:
+        return server, ca_file, token_file
+    found = _endpoint_fields(path.parent / base, based=False)
+    return server or found[0], ca_file or found[1], token_file or found[2]

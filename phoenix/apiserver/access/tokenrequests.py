@@ -18,7 +18,7 @@ from phoenix.api.host import Host
 from phoenix.api.metadata import name_problem
 from phoenix.api.user import User
 from phoenix.apimachinery.conditions import timestamp
-from phoenix.apimachinery.errors import BadRequest, Cause, Forbidden, Invalid, MethodNotAllowed, NotFound
+from phoenix.apimachinery.errors import BadRequest, Cause, Conflict, Forbidden, Invalid, MethodNotAllowed, NotFound
 from phoenix.apimachinery.meta import API_VERSION
 from phoenix.apiserver.access import tokens
 from phoenix.apiserver.access.authenticate import host_identity
@@ -55,7 +55,7 @@ class TokenEndpoint:
         caller = _caller()
         now = self._access.authenticator.now()
         if target.kind in PROCESS_KINDS:
-            token, until = self._sign(target, now, seconds)
+            token, until = self._sign(target, now, seconds, _bound_uid(spec))
             return _token_response(target, spec, token, until, "")
         comment = str(spec.get("comment") or "")[:200]
         if target.kind is Host:
@@ -109,8 +109,10 @@ class TokenEndpoint:
         owner = "host" if target.kind is Host else "user"
         return [token for token in tokens.kept_tokens(self._store) if getattr(token, owner) == target.name]
 
-    def _sign(self, target: Target, now: float, seconds: int) -> tuple[str, float]:
+    def _sign(self, target: Target, now: float, seconds: int, uid: str) -> tuple[str, float]:
         wire = orjson.loads(self._registry.live(target).value)
+        if uid and uid != wire["metadata"]["uid"]:
+            raise Conflict(f"{target.qualified} {target.name!r} is another object now: its uid is not {uid}")
         ends = now + min(seconds or _PROCESS_LIFE_S, _PROCESS_LIFE_S)
         claims = tokens.Claims(
             target.kind.info.plural, target.namespace, target.name, str(wire["metadata"]["uid"]), ends
@@ -153,6 +155,14 @@ def _expiration(spec: Wire) -> int:
             causes=[Cause("FieldValueInvalid", message, "spec.expirationSeconds")],
         )  # fmt: skip
     return seconds
+
+
+def _bound_uid(spec: Wire) -> str:
+    """The uid the object must have, as Kubernetes' TokenRequest says it; empty for any."""
+    bound = spec.get("boundObjectRef") or {}
+    if not isinstance(bound, dict) or not isinstance(bound.get("uid") or "", str):
+        raise BadRequest("spec.boundObjectRef must be an object with a uid")
+    return bound.get("uid") or ""
 
 
 def _token_response(target: Target, spec: Wire, token: str, ends: float | None, token_id: str) -> web.Response:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 
+import orjson
 import pytest
 
 from phoenix.agent import procfs
@@ -17,15 +19,19 @@ from phoenix.agent.objectrecord import ObjectRecord
 from phoenix.api.host import Host
 from phoenix.api.loadgenerator import LoadGenerator
 from phoenix.api.meter import Meter
-from phoenix.api.process import PROCESS_FINALIZER, ProcessPhase, RestartPolicy
+from phoenix.api.process import PROCESS_FINALIZER, MeasurementRef, ProcessPhase, RestartPolicy
 from phoenix.apimachinery.conditions import find_condition, is_true
-from phoenix.apimachinery.errors import NotFound
+from phoenix.apimachinery.errors import Conflict, Forbidden, NotFound, Unauthorized
 from phoenix.apimachinery.units import Duration
+from phoenix.client.config import ClientConfig
+from phoenix.client.http import HttpClient
 from tests.harness.eventually import eventually
 from tests.process.agent.conftest import answers
 from tests.process.agent.world import World, collector, config, loadgen, meter
 
 pytestmark = pytest.mark.process
+WHOAMI = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+JSON = {"Content-Type": "application/json"}
 
 
 async def test_from_object_to_ready_process_and_back(world: World) -> None:
@@ -194,3 +200,36 @@ async def test_second_agent_is_refused(world: World) -> None:
     await world.start()
     with pytest.raises(StateLocked, match="another agent"):
         await Agent(world.client, AgentConfig(world.state.root, host_name="h2")).run()
+
+
+async def test_a_program_is_given_a_token_of_its_own(world: World) -> None:
+    await world.start()
+    measurement = MeasurementRef(experiment="x", run=3, window=Duration("1s"))
+    obj = await world.ready(await world.client.create(meter(measurement=measurement)))
+    folder = world.state.workload(obj.metadata.uid)
+    said = json.loads((folder / "config.json").read_text())["report"]
+    assert said["endpointFile"] == str(folder / "endpoint.json")
+    assert {(folder / name).stat().st_mode & 0o777 for name in ("endpoint.json", "token")} == {0o600}
+    path = "/apis/phoenix.io/v1alpha1/namespaces/default/experiments/{}/samples"
+    own = ClientConfig(server=world.client.server, token=(folder / "token").read_text())
+    async with HttpClient(own) as client:
+        who = orjson.loads((await client.request("POST", WHOAMI, body=b"{}", headers=JSON)).body)
+        assert who["status"]["userInfo"]["username"] == "system:process:meters:default:m"
+        for experiment, allowed in (("x", True), ("y", False)):
+            answer = await client.request("POST", path.format(experiment), body=b'{"samples":[]}', headers=JSON)
+            assert (answer.status == 403) is not allowed, answer.body
+        with pytest.raises(Forbidden):
+            await client.get(Meter, "m", "default")
+        with pytest.raises(Conflict, match="another object"):
+            await world.client.request_token(Meter, "m", "default", uid="another")
+        await world.client.delete(Meter, "m", "default")
+        await world.gone(obj)
+        assert not folder.exists()
+        with pytest.raises(Unauthorized):
+            await client.get(Meter, "m", "default")
+
+
+async def test_what_does_not_report_is_given_none(world: World) -> None:
+    await world.start()
+    obj = await world.ready(await world.client.create(meter()))
+    assert not (world.state.workload(obj.metadata.uid) / "token").exists()

@@ -6,6 +6,7 @@ import asyncio
 import json
 import ssl
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -128,6 +129,23 @@ async def test_finds_a_server_that_comes_back_on_another_port(
     await second.stop()
     assert second.tokens == ["Bearer another"]
     assert reporter.statistics().last_error == ""
+
+
+async def test_a_file_may_take_the_address_from_another_and_its_own_token(
+    config: ReportConfig, server: Server, tmp_path: Path
+) -> None:
+    folder = tmp_path / "own"
+    folder.mkdir()
+    (folder / "endpoint.json").write_text('{"endpointFile": "../endpoint.json", "tokenFile": "token"}')
+    async with Reporter(replace(config, endpoint_file=str(folder / "endpoint.json")), backoff_s=0.01) as reporter:
+        (folder / "token").write_text("old")
+        server.status = 401
+        reporter.put([sample(1)])
+        await until(lambda: server.tokens == ["Bearer old"])
+        (folder / "token").write_text("new")
+        server.status = 202
+        await until(lambda: server.taken == [1])
+    assert server.tokens[-1] == "Bearer new"
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"server": 5}', '{"server": "http://127.0.0.1:1", "caFile": 7}'])
