@@ -14,10 +14,12 @@ from phoenix.apimachinery.units import Duration
 
 class SeriesModel(StrEnum):
     """Shape of the input. M1: HTTP microservices (request duration histogram, active requests, body size, and a
-    counter with a user id).
+    counter with a user id). M2: a fleet of hosts with their processes. M3: pods and containers of a Kubernetes cluster.
     """
 
     M1 = "M1"
+    M2 = "M2"
+    M3 = "M3"
 
 
 class ModelSize(StrEnum):
@@ -26,6 +28,49 @@ class ModelSize(StrEnum):
     S = "S"
     M = "M"
     L = "L"
+
+
+class Turnover(Model):
+    """How the modelled processes go on: every so often the next part of them, in turn."""
+
+    every: Duration = Field(description="time between two turns, from the first tick")
+    fraction: float = Field(default=0.05, gt=0, le=1, description="part of the processes each turn comes to")
+
+
+class LoadPhase(Model):
+    """A stretch of time; phases follow one another again and again."""
+
+    duration: Duration = Field(description="how long")
+    instances: float = Field(
+        default=1.0, gt=0, le=100, description="multiplies instances (M1), short-lived processes (M2), pods (M3)"
+    )
+    activity: float = Field(default=1.0, gt=0, le=1000, description="multiplies requests and work done")
+
+
+class StressKind(StrEnum):
+    """Stress events. M1: RouteExplosion (`count` routes come up over `duration` and stay), ErrorBurst. M2: ForkStorm
+    (`count` processes for `duration`), CpuSwap (the ten busiest processes change). M3: NodeDrain (a node's pods are
+    replaced), CrashLoop (`count` restarts of one container). All: ClockSkew (half of the senders `offset` ahead, half
+    behind).
+    """
+
+    ROUTE_EXPLOSION = "RouteExplosion"
+    ERROR_BURST = "ErrorBurst"
+    CLOCK_SKEW = "ClockSkew"
+    FORK_STORM = "ForkStorm"
+    CPU_SWAP = "CpuSwap"
+    NODE_DRAIN = "NodeDrain"
+    CRASH_LOOP = "CrashLoop"
+
+
+class StressEvent(Model):
+    """Something bad that happens once."""
+
+    kind: StressKind = Field(description="what happens; each model has its own")
+    at: Duration = Field(default=Duration("0s"), description="when, from the first tick")
+    duration: Duration = Field(default=Duration("10s"), description="how long")
+    count: int | None = Field(default=None, ge=1, le=100_000, description="routes, processes or restarts")
+    offset: Duration = Field(default=Duration("2s"), description="of the clocks (ClockSkew)")
 
 
 class OtlpEmitter(Model):
@@ -41,6 +86,16 @@ class OtlpEmitter(Model):
         default=None, ge=0, description="distinct ids in each route's path; 0: routes are templated; absent: the size"
     )
     zipf: float = Field(default=1.1, gt=0, description="exponent of the law by which routes and users are drawn")
+    hosts: int | None = Field(default=None, ge=1, description="M2: hosts; absent: the size decides")
+    processes: int | None = Field(default=None, ge=80, description="M2: processes a host, 80 of them settled")
+    namespaces: int | None = Field(default=None, ge=1, description="M3: namespaces; absent: the size decides")
+    deployments: int | None = Field(default=None, ge=1, description="M3: deployments; absent: the size decides")
+    pods: int | None = Field(default=None, ge=1, description="M3: pods of all deployments; absent: the size decides")
+    nodes: int | None = Field(default=None, ge=1, description="M3: nodes; absent: the size decides")
+    churn: Turnover | None = Field(default=None, description="processes are replaced by others with names of their own")
+    resets: Turnover | None = Field(default=None, description="counters begin at zero again under the same names")
+    phases: list[LoadPhase] = Field(default_factory=list, description="absent: one of factor 1 that never ends")
+    events: list[StressEvent] = Field(default_factory=list, description="stress, each once")
 
 
 class LoadProfileSpec(Model):

@@ -18,7 +18,12 @@ from phoenix.aio.signals import shutdown_event
 from phoenix.loadgen.config import Config, ConfigError, read_config
 from phoenix.loadgen.generator import Generator
 from phoenix.loadgen.health import start_health
+from phoenix.loadmodel.expected import WindowCount, count_run, expected
+from phoenix.loadmodel.http import HttpModel
 from phoenix.samples.reporter import Reporter
+
+_DESCRIBED_TICKS = 600
+"""ticks of a load that changes of which the windows are told"""
 
 
 def main(argv: list[str]) -> int:
@@ -48,22 +53,41 @@ def main(argv: list[str]) -> int:
 
 def _description(config: Config) -> str:
     counted = config.expected
-    return orjson.dumps(
-        {
-            "streams": counted.streams,
-            "activeSeries": counted.active_series,
-            "pointsPerTick": counted.streams,
-            "pointsPerTickBeforeUsers": counted.points_before_users,
-            "pointsPerSecond": counted.streams / config.interval_s,
-            "streamsByMetric": {
-                "http.server.request.duration": counted.duration,
-                "http.server.request.body.size": counted.body_size,
-                "http.server.active_requests": counted.active_requests,
-                "app.user.requests": counted.user_requests,
-            },
-        },
-        option=orjson.OPT_INDENT_2,
-    ).decode()
+    told: dict[str, object] = {
+        "streams": counted.streams,
+        "activeSeries": counted.active_series,
+        "pointsPerTick": counted.streams,
+        "pointsPerSecond": counted.streams / config.interval_s,
+    }
+    if isinstance(config.model, HttpModel) and config.model.dynamics.static:
+        by_metric = expected(config.model.emitter)
+        told["pointsPerTickBeforeUsers"] = by_metric.points_before_users
+        told["streamsByMetric"] = {
+            "http.server.request.duration": by_metric.duration,
+            "http.server.request.body.size": by_metric.body_size,
+            "http.server.active_requests": by_metric.active_requests,
+            "app.user.requests": by_metric.user_requests,
+        }
+    ticks = min(_DESCRIBED_TICKS, config.max_duration_ns // config.interval_ns)
+    if not config.model.dynamics.static and ticks:
+        run = count_run(
+            config.model,
+            interval_ns=config.interval_ns,
+            ticks=ticks,
+            ticks_per_window=max(1, config.window_ns // config.interval_ns),
+        )
+        told["windows"] = [_counts(window) for window in run.windows]
+        told["union"] = _counts(run.union)
+    return orjson.dumps(told, option=orjson.OPT_INDENT_2).decode()
+
+
+def _counts(counted: WindowCount) -> dict[str, int]:
+    return {
+        "ticks": counted.ticks,
+        "points": counted.points,
+        "streams": counted.streams,
+        "activeSeries": counted.active_series,
+    }
 
 
 async def _run(config: Config) -> int:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
 
-from phoenix.loadmodel.emitter import Emitter
 from phoenix.loadmodel.errors import LoadModelError
-from phoenix.loadmodel.expected import Expected, expected
+from phoenix.loadmodel.expected import counted
+from phoenix.loadmodel.profile import read_model
+from phoenix.loadmodel.seats import Count
+from phoenix.loadmodel.units import LoadModel
 from phoenix.otlp.fanout import Target
 from phoenix.samples.reporter import ReportConfig
 
@@ -30,9 +33,10 @@ class ConfigError(Exception):
 class Config:
     """A complete load."""
 
-    emitter: Emitter
+    model: LoadModel[Any]
     """scaled"""
-    expected: Expected
+    expected: Count
+    """at the first tick"""
     seed: int
     interval_ns: int
     max_duration_ns: int
@@ -82,14 +86,14 @@ class _Reader:
     def config(self) -> Config:
         interval_ns = round(self._number("intervalSeconds", 1.0, 0.001) * 1e9)
         scale = self._number("scale", 1.0, 1e-6, _HIGHEST_SCALE)
-        emitter, counted = self._emitter(scale)
+        model, expected = self._model(scale)
         start_at, end_at = self._instant("startAtUnixNano"), self._instant("endAtUnixNano")
         if start_at is not None and end_at is not None and end_at <= start_at:
             self.faults.append("endAtUnixNano: must be after startAtUnixNano")
         host, port = self._address()
         config = Config(
-            emitter=emitter,
-            expected=counted,
+            model=model,
+            expected=expected,
             seed=self._whole("seed", 1),
             interval_ns=interval_ns,
             max_duration_ns=round(self._number("maxDurationSeconds", 3600.0, 0.001) * 1e9),
@@ -128,14 +132,14 @@ class _Reader:
     def _instant(self, key: str) -> int | None:
         return None if self._wire.get(key) is None else self._whole(key, 0)
 
-    def _emitter(self, scale: float) -> tuple[Emitter, Expected]:
+    def _model(self, scale: float) -> tuple[LoadModel[Any], Count]:
         try:
-            emitter = Emitter.from_json(self._wire.get("otlp", {})).scaled(scale)
-            return emitter, expected(emitter)
+            model = read_model(self._wire.get("otlp", {}), scale=scale)
+            return model, counted(model)
         except LoadModelError as error:
             self.faults += error.faults
-            emitter = Emitter.from_json({})
-            return emitter, expected(emitter)
+            model = read_model({})
+            return model, counted(model)
 
     def _targets(self) -> tuple[Target, ...]:
         wire = self._wire.get("targets", [])
@@ -184,7 +188,7 @@ class _Reader:
         ways = ["leave rate out"]
         if (interval_ms := math.floor(points / rate * 1000)) >= 1:
             ways.insert(0, f"set the interval to {interval_ms} ms")
-        if (enough := _sufficient_scale(config, scale, rate)) is not None:
+        if (enough := _sufficient_scale(self._wire.get("otlp", {}), scale, rate * config.interval_s)) is not None:
             ways.insert(0, f"set scale to {enough:g}")
         self.faults.append(
             f"rate: {rate:g} points/s asked for, but {points} streams every {config.interval_s:g} s are "
@@ -200,15 +204,14 @@ def _is_http(endpoint: str) -> bool:
         return False
 
 
-def _sufficient_scale(config: Config, scale: float, rate: float) -> float | None:
-    """A scale that reaches the rate at this interval, nearly the least; None: no generator holds as much."""
-    emitter = config.emitter
-    at_scale_1 = emitter.services / scale
-    services = math.ceil(rate * config.interval_s / (config.expected.streams / emitter.services))
+def _sufficient_scale(otlp: object, scale: float, points: float) -> float | None:
+    """A scale that has as many points a tick, nearly the least; None: no generator holds as much."""
     try:
-        # Services are not all alike (some have raw routes), so the even share may fall a little short.
-        while expected(emitter.scaled(services / emitter.services)).streams < rate * config.interval_s:
-            services += 1
+        have = counted(read_model(otlp, scale=scale)).streams
+        while have < points:
+            # Not all services are alike (some have raw routes), so the even share may fall a little short.
+            scale = math.ceil(scale * max(points / have, 1.001) * 1000) / 1000
+            have = counted(read_model(otlp, scale=scale)).streams
     except LoadModelError:
         return None
-    return math.ceil(services / at_scale_1 * 1000) / 1000
+    return scale

@@ -14,8 +14,8 @@ import time
 from phoenix.aio.tasks import wait_for_event
 from phoenix.loadgen.config import Config
 from phoenix.loadgen.schedule import Schedule, SteadyClock
-from phoenix.loadmodel.expected import Expected
 from phoenix.loadmodel.load import Load, Payload
+from phoenix.loadmodel.seats import Count
 from phoenix.otlp.fanout import Fanout, TargetTotals
 from phoenix.samples.inputs import input_samples
 from phoenix.samples.reporter import Reporter, ReporterStatistics
@@ -36,7 +36,7 @@ class Generator:
         self._fanout = Fanout(config.targets, window_ns=config.window_ns, timeout_s=_ANSWER_TIMEOUT_S)
 
     @property
-    def expected(self) -> Expected:
+    def expected(self) -> Count:
         """What the load amounts to."""
         return self._config.expected
 
@@ -51,7 +51,7 @@ class Generator:
     async def run(self, stop: asyncio.Event) -> None:
         """Send until the schedule ends or `stop` is set; returns after the last answers and reports."""
         config = self._config
-        load = await asyncio.to_thread(Load, config.emitter, seed=config.seed, interval_s=config.interval_s)
+        load = await asyncio.to_thread(Load, config.model, seed=config.seed, interval_s=config.interval_s)
         if self._reporter:
             await self._reporter.start()
         await self._fanout.start()
@@ -101,7 +101,7 @@ class Generator:
         self.sent_ticks += 1
 
     def _miss(self, load: Load, tick: int) -> None:
-        for points in load.payload_points:
+        for points in load.plan(tick):
             self._fanout.missed(points=points, tick_unix_nano=tick)
         if not self.missed_ticks:
             _LOG.warning("tick missed tick=%d (later ones are only counted)", tick)

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from phoenix.loadmodel.expected import Expected
+from phoenix.loadmodel.seats import Count
 from phoenix.otlp.fanout import TargetTotals
 from phoenix.samples.reporter import ReporterStatistics
 
@@ -24,7 +24,7 @@ class Observed(Protocol):
         ...
 
     @property
-    def expected(self) -> Expected:
+    def expected(self) -> Count:
         """What the load amounts to."""
         ...
 

@@ -6,11 +6,11 @@ Knows the JSON, not `phoenix.api`: the generator is a child program and knows no
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
 from phoenix.loadmodel.errors import LoadModelError
+from phoenix.loadmodel.reading import Fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,28 +39,33 @@ class Emitter:
         Raises:
             LoadModelError: with a line for each fault.
         """
-        if not isinstance(wire, Mapping):
-            raise LoadModelError([f"otlp: want an object, have {type(wire).__name__}"])
         faults: list[str] = []
-        if (model := wire.get("model", "M1")) != "M1":
-            faults.append(f"otlp.model: {model!r} is not known; this version has M1")
-        size = str(wire.get("size", "S"))
+        fields = Fields(wire, "otlp", faults)
+        if (model := fields.raw("model") or "M1") != "M1":
+            faults.append(f"otlp.model: want M1 here, have {model!r}")
+        found = cls.read(fields)
+        if faults:
+            raise LoadModelError(faults)
+        return found
+
+    @classmethod
+    def read(cls, fields: Fields) -> Self:
+        """Read M1's own fields; faults go to those of `fields`."""
+        size = str(fields.raw("size") or "S")
         if size not in _SIZES:
-            faults.append(f"otlp.size: {size!r} is not known; use one of {', '.join(_SIZES)}")
+            fields.fault("size", f"{size!r} is not known; use one of {', '.join(_SIZES)}")
         base = _SIZES.get(size, _SIZES["S"])
         found = cls(
-            services=_whole(wire, "services", base.services, 1, faults),
-            instances=_whole(wire, "instances", base.instances, 1, faults),
-            routes=_whole(wire, "routes", base.routes, 1, faults),
-            users=_whole(wire, "users", base.users, 0, faults),
-            raw_paths=_whole(wire, "rawPaths", base.raw_paths, 0, faults),
-            zipf=_exponent(wire, base.zipf, faults),
+            services=fields.whole("services", base.services, 1),
+            instances=fields.whole("instances", base.instances, 1),
+            routes=fields.whole("routes", base.routes, 1),
+            users=fields.whole("users", base.users, 0),
+            raw_paths=fields.whole("rawPaths", base.raw_paths, 0),
+            zipf=fields.above_zero("zipf", base.zipf),
             requests=base.requests,
         )
         if found.routes * max(found.raw_paths, 1) > _MAX_PATHS:
-            faults.append(f"otlp.rawPaths: routes × rawPaths is at most {_MAX_PATHS}: use fewer of either")
-        if faults:
-            raise LoadModelError(faults)
+            fields.fault("rawPaths", f"routes × rawPaths is at most {_MAX_PATHS}: use fewer of either")
         return found
 
     def scaled(self, scale: float) -> Self:
@@ -84,28 +89,3 @@ _SIZES = {
     "M": Emitter(services=12, instances=4, routes=12, users=10_000, raw_paths=52, zipf=1.1, requests=1_000),
     "L": Emitter(services=20, instances=10, routes=15, users=100_000, raw_paths=71, zipf=1.1, requests=10_000),
 }
-
-
-def _field(wire: Mapping[object, object], camel: str) -> object:
-    snake = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in camel)
-    return wire.get(camel, wire.get(snake))
-
-
-def _whole(wire: Mapping[object, object], camel: str, default: int, least: int, faults: list[str]) -> int:
-    value = _field(wire, camel)
-    if value is None:
-        return default
-    if isinstance(value, int) and not isinstance(value, bool) and value >= least:
-        return value
-    faults.append(f"otlp.{camel}: want a whole number from {least}, have {value!r}")
-    return default
-
-
-def _exponent(wire: Mapping[object, object], default: float, faults: list[str]) -> float:
-    value = _field(wire, "zipf")
-    if value is None:
-        return default
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and value > 0:
-        return float(value)
-    faults.append(f"otlp.zipf: want a number above 0, have {value!r}")
-    return default

@@ -1,103 +1,122 @@
-"""What a load amounts to, by arithmetic, before anything runs. Pure."""
+"""What a load amounts to, by arithmetic, before anything runs: at its first tick, at each later one, all told. Pure.
+
+Counts are exact and the same for every seed. Of a load that changes, each tick has its own, and the union over a run of
+ticks counts every series once.
+"""
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from phoenix.loadmodel.emitter import Emitter
 from phoenix.loadmodel.errors import LoadModelError
-from phoenix.loadmodel.traffic import combinations, raw_services, routes_of_user
+from phoenix.loadmodel.httpcounts import (
+    ACTIVE_METHODS,
+    BODY_BOUNDS,
+    DURATION_BOUNDS,
+    MAX_POINTS,
+    Expected,
+    expected,
+)
+from phoenix.loadmodel.profile import read_model
+from phoenix.loadmodel.seats import Census, Count, Seating, Timeline
+from phoenix.loadmodel.units import LoadModel
 
-DURATION_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
-"""Seconds; what the semantic conventions advise for http.server.request.duration."""
-BODY_BOUNDS = (0.0, 5.0, 10.0, 25.0, 50.0, 75.0, 100.0, 250.0, 500.0, 750.0, 1e3, 2.5e3, 5e3, 7.5e3, 1e4)
-"""Bytes; the SDKs' default bounds, which http.server.request.body.size gets for want of advice."""
-ACTIVE_METHODS = ("GET", "POST", "PUT")
-MAX_POINTS = 5_000_000
-"""Most points a tick: about 2 GB of payload templates."""
-_SERIES_BESIDE_BOUNDS = 3
-"""A Prometheus-type backend counts a histogram as its bounds, +Inf, sum and count."""
+__all__ = [
+    "ACTIVE_METHODS", "BODY_BOUNDS", "DURATION_BOUNDS", "MAX_POINTS", "Expected", "WindowCount", "count_run", "counted",
+    "expected", "expected_active_series", "expected_streams",
+]  # fmt: skip
+_S_NS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
-    """Points a tick by metric; every stream has one point a tick, so points and streams are the same number."""
+class WindowCount:
+    """A run of ticks: its points, and the distinct streams and series in it."""
 
-    duration: int
-    """http.server.request.duration, histogram, 14 bounds"""
-    body_size: int
-    """http.server.request.body.size, histogram, 15 bounds"""
-    active_requests: int
-    """http.server.active_requests, non-monotonic sum"""
-    user_requests: int
-    """app.user.requests, counter with user.id"""
-
-    @property
-    def points_before_users(self) -> int:
-        """What the sizes S, M and L are named by."""
-        return self.duration + self.body_size + self.active_requests
-
-    @property
-    def streams(self) -> int:
-        """OTLP streams, and data points a tick."""
-        return self.points_before_users + self.user_requests
-
-    @property
-    def active_series(self) -> int:
-        """Series a Prometheus-type backend counts, with all resource attributes as labels."""
-        return (
-            self.duration * (len(DURATION_BOUNDS) + _SERIES_BESIDE_BOUNDS)
-            + self.body_size * (len(BODY_BOUNDS) + _SERIES_BESIDE_BOUNDS)
-            + self.active_requests
-            + self.user_requests
-        )
+    ticks: int
+    points: int
+    streams: int
+    active_series: int
 
 
-def expected(emitter: Emitter) -> Expected:
-    """Count the load of an emitter (already scaled). Exact, and the same for every seed.
+@dataclass(frozen=True, slots=True)
+class RunCount:
+    """What a run has: `windows` in order, and `union` over all of them."""
+
+    windows: tuple[WindowCount, ...]
+    union: WindowCount
+
+
+def counted(model: LoadModel[Any], interval_ns: int = _S_NS) -> Count:
+    """What the first tick has.
 
     Raises:
         LoadModelError: it is more than a generator can hold.
     """
-    raw = raw_services(emitter)
-    duration = body_size = 0
-    for services, is_raw in ((raw, True), (emitter.services - raw, False)):
-        seen = combinations(emitter, is_raw) if services else ()
-        duration += services * emitter.instances * len(seen)
-        body_size += services * emitter.instances * sum(combination.has_body for combination in seen)
-    counted = Expected(
-        duration=duration,
-        body_size=body_size,
-        active_requests=emitter.services * emitter.instances * len(ACTIVE_METHODS),
-        user_requests=_user_requests(emitter),
-    )
-    if counted.streams > MAX_POINTS:
-        fault = f"otlp: {counted.streams} points a tick, at most {MAX_POINTS}: use a smaller size or scale"
-        raise LoadModelError([fault])
-    return counted
+    seating = checked_seating(model)
+    timeline, census = Timeline(seating, model.dynamics, interval_ns), Census(seating)
+    timeline.step(0)
+    census.see(timeline)
+    return census.count
 
 
-def _user_requests(emitter: Emitter) -> int:
-    """Routes that users call, summed over users, who are dealt to services in turn."""
-    each, more = divmod(emitter.users, emitter.services)
-    return more * _calls_of_first(emitter, each + 1) + (emitter.services - more) * _calls_of_first(emitter, each)
+def checked_seating(model: LoadModel[Any]) -> Seating:
+    """The model's seats. Raises LoadModelError: together they are more than a generator can hold."""
+    seating = model.seating()
+    if (points := sum(seating.streams)) > MAX_POINTS:
+        raise LoadModelError([f"otlp: {points} points a tick, at most {MAX_POINTS}: use a smaller size or scale"])
+    return seating
 
 
-def _calls_of_first(emitter: Emitter, users: int) -> int:
-    """Routes called by a service's first ranks; busier ranks call more, so bisection finds how many call at least n."""
-    ranks = range(users)
-    return sum(
-        bisect_right(ranks, -least, key=lambda rank: -routes_of_user(emitter, rank))
-        for least in range(1, emitter.routes + 1)
-    )
+def count_run(
+    model: LoadModel[Any], *, interval_ns: int, ticks: int, first: int = 0, ticks_per_window: int = 2
+) -> RunCount:
+    """What windows of ticks and all of them together have.
+
+    Args:
+        model: scaled.
+        interval_ns: time between ticks.
+        ticks: how many are counted.
+        first: the first one counted; those before it (a warm-up) happen uncounted.
+        ticks_per_window: the last window may have fewer.
+
+    Raises:
+        LoadModelError: it is more than a generator can hold.
+    """
+    seating = checked_seating(model)
+    timeline, union = Timeline(seating, model.dynamics, interval_ns), Census(seating)
+    windows: list[WindowCount] = []
+    points = 0
+    for start in range(first, first + ticks, ticks_per_window):
+        part = range(start, min(start + ticks_per_window, first + ticks))
+        window, census = 0, Census(seating)
+        for tick in part:
+            timeline.step(tick)
+            census.see(timeline)
+            union.see(timeline)
+            window += census.points_of(timeline)
+        points += window
+        windows.append(WindowCount(len(part), window, census.count.streams, census.count.active_series))
+    return RunCount(tuple(windows), WindowCount(ticks, points, union.count.streams, union.count.active_series))
+
+
+def points_by_tick(model: LoadModel[Any], *, interval_ns: int) -> Iterator[int]:
+    """Points of tick 0, 1, … without end. Raises LoadModelError as `counted`."""
+    seating = checked_seating(model)
+    timeline, census = Timeline(seating, model.dynamics, interval_ns), Census(seating)
+    tick = 0
+    while True:
+        timeline.step(tick)
+        yield census.points_of(timeline)
+        tick += 1
 
 
 def expected_streams(otlp: object, *, scale: float = 1.0) -> int:
-    """OTLP streams of an OtlpEmitter (JSON). Raises LoadModelError."""
-    return expected(Emitter.from_json(otlp).scaled(scale)).streams
+    """OTLP streams of an OtlpEmitter (JSON) at its first tick. Raises LoadModelError."""
+    return counted(read_model(otlp, scale=scale)).streams
 
 
 def expected_active_series(otlp: object, *, scale: float = 1.0) -> int:
-    """Series of an OtlpEmitter (JSON) as a Prometheus-type backend counts them. Raises LoadModelError."""
-    return expected(Emitter.from_json(otlp).scaled(scale)).active_series
+    """Series of an OtlpEmitter (JSON) at its first tick, as a Prometheus-type backend counts. Raises LoadModelError."""
+    return counted(read_model(otlp, scale=scale)).active_series

@@ -1,28 +1,27 @@
 """A load that can be sent: the payloads of one tick after another. Pure; the clock is an argument.
 
-Every tick some modelled requests happen: each falls on a series by its share, takes a lognormal time and, where it has
-one, a lognormal body; the cumulative counters, sums and buckets grow by what happened. One request per histogram series
-has happened before the first tick, so that every series exists from then on. Requests of `app.user.requests` are drawn
-apart: its sum is not that of the histograms' counts.
+Which processes are there is told by `seats.Timeline`, what they are called and how their values move by the model. A
+payload has whole seats only, so that a series has its place in the same payload as long as it lives; where the seats
+of a payload change, that payload alone is laid out anew, from pieces encoded once.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from phoenix.loadmodel.dynamics import EventKind
 from phoenix.loadmodel.emitter import Emitter
-from phoenix.loadmodel.expected import ACTIVE_METHODS, BODY_BOUNDS, DURATION_BOUNDS, Expected, expected
-from phoenix.loadmodel.series import Instance, instances
-from phoenix.otlp.encode import HistogramValues, Template
+from phoenix.loadmodel.expected import counted
+from phoenix.loadmodel.http import HttpModel
+from phoenix.loadmodel.seats import Count, Ints, Timeline
+from phoenix.loadmodel.units import LoadModel, Mood, Unit, UnitOf, Values
+from phoenix.otlp.encode import Template, Words
 
-_REQUESTS_PER_INSTANCE_S = 50.0
-_LATENCY_SIGMA, _BODY_SIGMA, _BODY_MEDIAN_BYTES = 0.8, 1.2, 700.0
 _MAX_PAYLOAD_BYTES = 4 << 20
-_Floats = npt.NDArray[np.float64]
-_Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,149 +33,188 @@ class Payload:
 
 
 class Load:
-    """All series of an emitter, and their state. Not thread-safe: one `tick` at a time.
+    """All series of a model, and their state. Not thread-safe: one `tick` at a time.
 
     Args:
-        emitter: already scaled.
-        seed: same emitter, seed, interval, start and tick times: same bytes.
-        interval_s: time between ticks; decides how many requests happen in one.
+        model: already scaled; an Emitter stands for model M1 without changes.
+        seed: same model, seed, interval, start and tick times: same bytes.
+        interval_s: time between ticks; decides how much happens in one.
 
     Raises:
         LoadModelError: the load is too large to hold.
     """
 
-    def __init__(self, emitter: Emitter, *, seed: int, interval_s: float) -> None:
-        self.expected: Expected = expected(emitter)
-        every = list(instances(emitter, seed))
+    def __init__(self, model: LoadModel[Any] | Emitter, *, seed: int, interval_s: float) -> None:
+        if isinstance(model, Emitter):
+            model = HttpModel(model)
+        self._dynamics = model.dynamics
+        self._interval_ns = round(interval_s * 1e9)
+        seating = model.seating()
+        self.expected: Count = counted(model, self._interval_ns)
+        self._timeline = Timeline(seating, model.dynamics, self._interval_ns)
+        self._tick = 0
+        self._timeline.step(0)
+        self._first_unix_nano: int | None = None
+        unit_of = _Once(model.unit_of(seed))
         self._parts = [
-            _Part(group, interval_s, np.random.default_rng([seed, 2, place]))
-            for place, group in enumerate(_grouped(every))
+            _Part(seats, unit_of.take, model.values(np.random.default_rng([seed, 2, place]), interval_s))
+            for place, seats in enumerate(_grouped(len(seating.streams), unit_of, self._timeline))
         ]
-        self.points = sum(part.template.points for part in self._parts)
+        for part in self._parts:
+            part.seat(self._timeline, 0)
+
+    @property
+    def points(self) -> int:
+        """Data points of the tick encoded last; before the first: of that."""
+        return sum(part.points for part in self._parts)
 
     @property
     def payload_points(self) -> tuple[int, ...]:
-        """Points of each payload of a tick."""
-        return tuple(part.template.points for part in self._parts)
+        """Points of each payload of the tick encoded last; before the first: of that."""
+        return tuple(part.points for part in self._parts if part.points)
 
     def start(self, start_unix_nano: int) -> None:
-        """Set the start time of every cumulative series: when the modelled processes started."""
+        """Set the start time of every cumulative series, when the modelled processes started: a tick before the first.
+
+        Everything a profile states times for is reckoned from that first tick.
+        """
+        self._first_unix_nano = start_unix_nano + self._interval_ns
         for part in self._parts:
-            part.template.set_start(start_unix_nano)
+            part.start_all(start_unix_nano)
 
     def tick(self, time_unix_nano: int) -> list[Payload]:
-        """Let one interval happen and encode it; each series has its place in the same payload every time."""
-        return [Payload(part.tick(time_unix_nano), part.template.points) for part in self._parts]
+        """Let one interval happen and encode it; ticks may be left out, and what changed in them has changed."""
+        self._step(time_unix_nano)
+        elapsed = self._timeline.elapsed_ns
+        mood = Mood(
+            activity=self._dynamics.phase_at(elapsed).activity,
+            error_burst=self._dynamics.active(EventKind.ERROR_BURST, elapsed) is not None,
+            cpu_swap=self._dynamics.active(EventKind.CPU_SWAP, elapsed) is not None,
+        )
+        skew = self._dynamics.active(EventKind.CLOCK_SKEW, elapsed)
+        offset_ns = skew.offset_ns if skew else 0
+        return [Payload(part.tick(time_unix_nano, mood, offset_ns), part.points) for part in self._parts if part.points]
+
+    def plan(self, time_unix_nano: int) -> tuple[int, ...]:
+        """Points of each payload that this tick has, without letting it happen: for one that is missed."""
+        self._step(time_unix_nano)
+        return self.payload_points
+
+    def _step(self, time_unix_nano: int) -> None:
+        first = self._first_unix_nano
+        tick = 0 if first is None else max(self._tick, (time_unix_nano - first) // self._interval_ns)
+        if tick == self._tick:
+            return
+        self._tick = tick
+        began = time_unix_nano - self._interval_ns
+        changed = self._timeline.step(tick)
+        for part in self._parts:
+            if changed:
+                part.seat(self._timeline, began)
+            part.reset(self._timeline.reset, began)
 
 
-def _grouped(every: list[Instance]) -> list[list[Instance]]:
-    """Whole instances to payloads of a few MiB: the engine aggregates within a resource of one request only."""
-    groups: list[list[Instance]] = []
+class _Once:
+    """Units made to see how large they are, kept until they are asked for."""
+
+    def __init__(self, unit_of: UnitOf[Any]) -> None:
+        self._unit_of = unit_of
+        self._made: dict[int, Unit[Any]] = {}
+
+    def size_bytes(self, seat: int, generations: Ints) -> int:
+        unit = self._made[seat] = self._unit_of(seat, generations)
+        return unit.size_bytes
+
+    def take(self, seat: int, generations: Ints) -> Unit[Any]:
+        made = self._made.pop(seat, None)
+        return made if made is not None and not generations[seat] else self._unit_of(seat, generations)
+
+
+def _grouped(seats: int, unit_of: _Once, timeline: Timeline) -> list[list[int]]:
+    """Seats to payloads of a few MiB: the engine aggregates within a resource of one request only."""
+    groups: list[list[int]] = []
     size = _MAX_PAYLOAD_BYTES
-    for instance in every:
-        own = Template([instance.shape]).size_bytes
+    for seat in range(seats):
+        own = unit_of.size_bytes(seat, timeline.generations)
         if size + own > _MAX_PAYLOAD_BYTES:
             groups.append([])
             size = 0
-        groups[-1].append(instance)
+        groups[-1].append(seat)
         size += own
     return groups
 
 
 class _Part:
-    """One payload: its template and the state of its series."""
+    """One payload: its seats, who has them, its template and values."""
 
-    def __init__(self, group: list[Instance], interval_s: float, rng: np.random.Generator) -> None:
-        self.template = Template([instance.shape for instance in group])
-        self._rng = rng
-        self._requests = _REQUESTS_PER_INSTANCE_S * len(group) * interval_s
-        self._chances = _cumulative([share for instance in group for share in instance.request_shares])
-        self._medians_s = np.array([median for instance in group for median in instance.medians_s])
-        series = len(self._medians_s)
-        self._body_of = _body_places(group, series)
-        bodies = int((self._body_of >= 0).sum())
-        self._durations = _Histograms(series, DURATION_BOUNDS)
-        self._bodies = _Histograms(bodies, BODY_BOUNDS)
-        self._users = np.zeros(sum(len(instance.user_shares) for instance in group), np.int64)
-        self._user_chances = _cumulative([share for instance in group for share in instance.user_shares])
-        self._active_at, self._users_at = _number_places(group)
-        self._numbers = np.zeros(self.template.number_points, np.int64)
-        self._users += 1
-        self._happen(np.arange(series))
+    def __init__(self, seats: Sequence[int], unit_of: UnitOf[Any], values: Values[Any]) -> None:
+        self._seats: Ints = np.array(seats, np.int64)
+        self._unit_of, self._values = unit_of, values
+        self._units: list[Unit[Any]] = []
+        self._who: list[tuple[int, int]] = []
+        """seat and generation of each unit"""
+        self._starts: Ints = np.empty(0, np.int64)
+        self._template = Template([])
+        self._owner: Ints = np.empty(0, np.int64)
 
-    def tick(self, time_unix_nano: int) -> bytes:
-        rng = self._rng
-        self._happen(np.searchsorted(self._chances, rng.random(rng.poisson(self._requests)), side="right"))
-        if len(self._users):
-            calls = np.searchsorted(self._user_chances, rng.random(rng.poisson(self._requests)), side="right")
-            self._users += np.bincount(calls, minlength=len(self._users))
-        self._numbers[self._active_at] = rng.poisson(4.0, len(self._active_at))
-        self._numbers[self._users_at] = self._users
-        return self.template.encode(
-            time_unix_nano,
-            self._numbers.view(np.uint64),
-            {part.buckets: part.values() for part in (self._durations, self._bodies)},
-        )
+    @property
+    def points(self) -> int:
+        return self._template.points
 
-    def _happen(self, series: _Ints) -> None:
-        """Requests happen, each on the series given."""
-        took_s = self._medians_s[series] * np.exp(_LATENCY_SIGMA * self._rng.standard_normal(len(series)))
-        self._durations.record(series, took_s)
-        bodies = self._body_of[series]
-        bodies = bodies[bodies >= 0]
-        sizes = np.rint(_BODY_MEDIAN_BYTES * np.exp(_BODY_SIGMA * self._rng.standard_normal(len(bodies))))
-        self._bodies.record(bodies, sizes)
+    def seat(self, timeline: Timeline, began_unix_nano: int) -> None:
+        """Take the seats as they are now; who is new began at that time."""
+        here = self._seats[timeline.live[self._seats]]
+        who = list(zip(here.tolist(), timeline.generations[here].tolist(), strict=True))
+        if who == self._who:
+            return
+        places = {one: place for place, one in enumerate(self._who)}
+        kept = [places.get(one, -1) for one in who]
+        self._units = [
+            self._units[was] if was >= 0 else self._unit_of(one[0], timeline.generations)
+            for was, one in zip(kept, who, strict=True)
+        ]
+        old = self._starts
+        self._starts = np.array([old[was] if was >= 0 else began_unix_nano for was in kept], np.int64)
+        self._who = who
+        self._values.regroup([unit.laws for unit in self._units], kept)
+        self._template = Template(piece for unit in self._units for piece in unit.pieces)
+        self._owner = _owners(self._units)
+        self._write_starts()
 
+    def start_all(self, start_unix_nano: int) -> None:
+        self._starts[:] = start_unix_nano
+        self._write_starts()
 
-class _Histograms:
-    """Cumulative state of n histograms with the same bounds."""
+    def reset(self, seats: Ints, began_unix_nano: int) -> None:
+        """Those of these seats that are here and taken begin anew."""
+        if not len(seats):
+            return
+        wanted = set(seats.tolist())
+        units = [place for place, (seat, _) in enumerate(self._who) if seat in wanted]
+        if units:
+            self._starts[units] = began_unix_nano
+            self._values.reset(units)
+            self._write_starts()
 
-    def __init__(self, count: int, bounds: tuple[float, ...]) -> None:
-        self._bounds = np.array(bounds)
-        self.buckets = len(bounds) + 1
-        self._counts = np.zeros((count, self.buckets), np.uint64)
-        self._sums = np.zeros(count)
+    def _write_starts(self) -> None:
+        self._template.set_start(self._starts[self._owner].view(np.uint64))
 
-    def record(self, series: _Ints, values: _Floats) -> None:
-        # A bound belongs to the bucket below it.
-        bucket = np.searchsorted(self._bounds, values, side="left")
-        np.add.at(self._counts.reshape(-1), series * self.buckets + bucket, np.uint64(1))
-        self._sums += np.bincount(series, weights=values, minlength=len(self._sums))
-
-    def values(self) -> HistogramValues:
-        return HistogramValues(self._counts, self._sums)
-
-
-def _cumulative(weights: list[float]) -> _Floats:
-    """Upper ends of the intervals of [0, 1) that belong to each weight; the last is above 1."""
-    if not weights:
-        return np.empty(0)
-    ends = np.cumsum(np.array(weights))
-    ends /= ends[-1]
-    ends[-1] = 2.0
-    return ends
+    def tick(self, time_unix_nano: int, mood: Mood, offset_ns: int) -> bytes:
+        numbers, histograms = self._values.tick(mood)
+        time: int | Words = time_unix_nano
+        if offset_ns:
+            seats = np.array([seat for seat, _ in self._who], np.int64)
+            skewed = time_unix_nano + np.where(seats % 2, offset_ns, -offset_ns)
+            time = skewed[self._owner].view(np.uint64)
+        return self._template.encode(time, numbers, histograms)
 
 
-def _body_places(group: list[Instance], series: int) -> _Ints:
-    """For each duration series the place of its body size series, or -1."""
-    places = np.full(series, -1, np.int64)
-    at = body = 0
-    for instance in group:
-        for place in instance.bodies:
-            places[at + place] = body
-            body += 1
-        at += len(instance.medians_s)
-    return places
-
-
-def _number_places(group: list[Instance]) -> tuple[_Ints, _Ints]:
-    """Places among the number points of active requests and of user requests."""
-    active: list[int] = []
-    users: list[int] = []
-    at = 0
-    for instance in group:
-        active += range(at, at + len(ACTIVE_METHODS))
-        at += len(ACTIVE_METHODS)
-        users += range(at, at + len(instance.user_shares))
-        at += len(instance.user_shares)
-    return np.array(active, np.int64), np.array(users, np.int64)
+def _owners(units: Sequence[Unit[Any]]) -> Ints:
+    """For each point of a template, in its order, the unit it belongs to."""
+    histograms: dict[int, list[int]] = {}
+    numbers = [sum(len(piece.numbers) for piece in unit.pieces) for unit in units]
+    for size in sorted({size for unit in units for piece in unit.pieces for size in piece.histograms}):
+        histograms[size] = [sum(len(piece.histograms.get(size, ())) for piece in unit.pieces) for unit in units]
+    indexes = np.arange(len(units))
+    parts = [np.repeat(indexes, numbers), *(np.repeat(indexes, counts) for counts in histograms.values())]
+    return np.concatenate(parts).astype(np.int64)

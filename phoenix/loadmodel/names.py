@@ -49,6 +49,11 @@ def pod_names(service: int, instances: int, rng: np.random.Generator) -> list[st
     return [f"{name}-{replica_set}-{suffix}" for suffix in suffixes]
 
 
+def next_pod_name(name: str, rng: np.random.Generator) -> str:
+    """Name of a pod of a later ReplicaSet: 14 letters, so that no two pods of a load share one."""
+    return f"{name}-{_letters(9, rng)}-{_letters(5, rng)}"
+
+
 def _letters(count: int, rng: np.random.Generator) -> str:
     return "".join(rng.choice(_POD_LETTERS, count))
 

@@ -13,11 +13,12 @@ import numpy as np
 
 from phoenix.loadmodel import names
 from phoenix.loadmodel.emitter import Emitter
-from phoenix.loadmodel.expected import ACTIVE_METHODS, BODY_BOUNDS, DURATION_BOUNDS
+from phoenix.loadmodel.httpcounts import ACTIVE_METHODS, BODY_BOUNDS, DURATION_BOUNDS
 from phoenix.loadmodel.traffic import Combination, Route, combinations, is_raw, routes_of_user
 from phoenix.otlp.encode import Attributes, MetricShape, ResourceShape, encode_attributes, point_attributes_field
 from phoenix.otlp.model import MetricType
 
+_ERROR = 400
 SCOPE, SCOPE_VERSION = "io.opentelemetry.http-server", "1.38.0"
 _MEDIAN_S = (0.018, 0.045, 0.007, 0.160, 0.030, 0.350)
 """Median latency by a route's place, seconds: from a cache hit to a slow report."""
@@ -36,6 +37,10 @@ class Instance:
     """for each body size point, the place of its duration point"""
     user_shares: tuple[float, ...]
     """weight of each app.user.requests point"""
+    errors: tuple[bool, ...]
+    """of each duration point, whether its status is 400 or above"""
+    active: int = len(ACTIVE_METHODS)
+    """points of http.server.active_requests"""
 
     @property
     def points(self) -> int:
@@ -50,22 +55,29 @@ class _User:
     first_route: int
 
 
-def instances(emitter: Emitter, seed: int) -> Iterator[Instance]:
-    """All instances, service by service. Same emitter and seed, same instances."""
+def instances(emitter: Emitter, seed: int, pods: int | None = None) -> Iterator[Instance]:
+    """All instances, service by service. Same emitter and seed, same instances.
+
+    Args:
+        emitter: already scaled.
+        seed: chooses names.
+        pods: instances a service, at least the emitter's (absent: the emitter's); those beyond have no users.
+    """
     rng = np.random.default_rng([seed, 1])
     ids = names.user_ids(emitter.users, rng)
     first_routes = rng.integers(0, emitter.routes, emitter.users).tolist()
     for service in range(emitter.services):
         raw = is_raw(emitter, service)
         raw_ids = [names.raw_ids(emitter.raw_paths, rng) if raw else [] for _ in range(emitter.routes)]
-        pods = names.pod_names(service, emitter.instances, rng)
+        own_pods = names.pod_names(service, pods or emitter.instances, rng)
         home = range(service, emitter.users, emitter.services)
         users = [_User(ids[user], rank, first_routes[user]) for rank, user in enumerate(home)]
         seen = combinations(emitter, raw)
         points = _Points.of(service, seen, raw_ids)
-        for number, pod in enumerate(pods):
+        for number, pod in enumerate(own_pods):
             # A user stays on one instance of the home service, as behind a load balancer with sessions.
-            calls = list(_calls(emitter, service, users[number :: emitter.instances], raw_ids))
+            own = users[number :: emitter.instances] if number < emitter.instances else []
+            calls = list(_calls(emitter, service, own, raw_ids))
             yield Instance(
                 shape=ResourceShape(
                     attributes=_resource(service, number, pod),
@@ -77,6 +89,7 @@ def instances(emitter: Emitter, seed: int) -> Iterator[Instance]:
                 medians_s=tuple(_MEDIAN_S[combination.route.place % len(_MEDIAN_S)] for combination in seen),
                 bodies=tuple(place for place, combination in enumerate(seen) if combination.has_body),
                 user_shares=tuple(weight for _, weight in calls),
+                errors=tuple(combination.status >= _ERROR for combination in seen),
             )
 
 
@@ -144,16 +157,21 @@ def _calls(
             yield encode_attributes(field, (("http.route", name), ("user.id", user.id))), weight
 
 
+def duration_metric(points: list[bytes]) -> MetricShape:
+    """http.server.request.duration with these attribute sets."""
+    return MetricShape(
+        name="http.server.request.duration",
+        unit="s",
+        description="Duration of HTTP server requests.",
+        type=MetricType.HISTOGRAM,
+        bounds=DURATION_BOUNDS,
+        points=points,
+    )
+
+
 def _metrics(points: _Points, calls: list[bytes]) -> list[MetricShape]:
     metrics = [
-        MetricShape(
-            name="http.server.request.duration",
-            unit="s",
-            description="Duration of HTTP server requests.",
-            type=MetricType.HISTOGRAM,
-            bounds=DURATION_BOUNDS,
-            points=points.duration,
-        ),
+        duration_metric(points.duration),
         MetricShape(
             name="http.server.request.body.size",
             unit="By",

@@ -60,8 +60,13 @@ class ResourceShape:
     scope_version: str = ""
 
 
+_SHORT = [bytes([value]) for value in range(128)]
+
+
 def varint(value: int) -> bytes:
     """A protobuf varint; `value` is 0 or more."""
+    if value < 128:
+        return _SHORT[value]
     out = bytearray()
     while value > 0x7F:
         out.append(value & 0x7F | 0x80)
@@ -110,24 +115,26 @@ def point_attributes_field(metric_type: MetricType) -> int:
 
 
 @dataclass(slots=True)
-class _Piece:
-    """Encoded bytes and where the bodies of its points begin in them, by shape of point."""
+class Piece:
+    """Encoded resources, and where the bodies of their points begin in them, by shape of point."""
 
     body: bytes
     numbers: _Places
     histograms: dict[int, _Places]
     """number of buckets → places"""
 
-    def wrapped(self, field: int, before: bytes = b"") -> _Piece:
+    def wrapped(self, field: int, before: bytes = b"") -> Piece:
         """As a length-delimited field, with `before` ahead of it inside."""
         head = varint(field << 3 | 2) + varint(len(before) + len(self.body)) + before
         shift = len(head)
-        return _Piece(
-            head + self.body, self.numbers + shift, {size: at + shift for size, at in self.histograms.items()}
-        )
+        return Piece(head + self.body, self.numbers + shift, {size: at + shift for size, at in self.histograms.items()})
+
+    def of_resource(self, attributes: Attributes) -> Piece:
+        """An encoded scope with a resource ahead of it."""
+        return self.wrapped(1, _delimited(1, encode_attributes(1, attributes)))
 
 
-def _joined(pieces: Iterable[_Piece]) -> _Piece:
+def _joined(pieces: Iterable[Piece]) -> Piece:
     bodies: list[bytes] = []
     numbers: list[_Places] = [np.empty(0, np.int64)]
     histograms: dict[int, list[_Places]] = {}
@@ -138,7 +145,7 @@ def _joined(pieces: Iterable[_Piece]) -> _Piece:
         for size, places in piece.histograms.items():
             histograms.setdefault(size, []).append(places + at)
         at += len(piece.body)
-    return _Piece(
+    return Piece(
         b"".join(bodies), np.concatenate(numbers), {size: np.concatenate(at) for size, at in histograms.items()}
     )
 
@@ -154,7 +161,7 @@ def _fixed_part(shape: MetricShape) -> bytes:
     return times + b"\x21" + bytes(8) + b"\x29" + bytes(8) + counts + bounds
 
 
-def _metric(shape: MetricShape) -> _Piece:
+def _metric(shape: MetricShape) -> Piece:
     point_attributes_field(shape.type)  # refuses what a template cannot hold
     fixed = _fixed_part(shape)
     chunks: list[bytes] = []
@@ -171,9 +178,9 @@ def _metric(shape: MetricShape) -> _Piece:
     empty = np.empty(0, np.int64)
     body = b"".join((*chunks, tail))
     data = (
-        _Piece(body, empty, {len(shape.bounds) + 1: places})
+        Piece(body, empty, {len(shape.bounds) + 1: places})
         if shape.type is MetricType.HISTOGRAM
-        else _Piece(body, places, {})
+        else Piece(body, places, {})
     )
     about = b"".join(
         _delimited(field, text.encode())
@@ -183,14 +190,19 @@ def _metric(shape: MetricShape) -> _Piece:
     return data.wrapped(shape.type).wrapped(2, about)
 
 
-def _resource(shape: ResourceShape) -> _Piece:
+def encode_resource(shape: ResourceShape) -> Piece:
+    """Lay one resource out, to be put into templates as often as it is needed."""
+    return encode_scope(shape).of_resource(shape.attributes)
+
+
+def encode_scope(shape: ResourceShape) -> Piece:
+    """The same without the resource, for many resources that differ in their attributes alone."""
     scope = b"".join(
         _delimited(field, text.encode()) for field, text in ((1, shape.scope), (2, shape.scope_version)) if text
     )
     metrics = _joined(_metric(metric) for metric in shape.metrics)
     # `metrics` is field 2 of ScopeMetrics, which is field 2 of ResourceMetrics.
-    scoped = metrics.wrapped(2, _delimited(1, scope))
-    return scoped.wrapped(1, _delimited(1, encode_attributes(1, shape.attributes)))
+    return metrics.wrapped(2, _delimited(1, scope))
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,8 +222,10 @@ class Template:
     them, histogram points of each number of buckets.
     """
 
-    def __init__(self, resources: Sequence[ResourceShape]) -> None:
-        whole = _joined(_resource(resource) for resource in resources)
+    def __init__(self, resources: Iterable[ResourceShape | Piece]) -> None:
+        whole = _joined(
+            resource if isinstance(resource, Piece) else encode_resource(resource) for resource in resources
+        )
         self._buffer = bytearray(whole.body)
         # Every byte offset as a word: fields are not aligned.
         self._words: Words = np.ndarray((max(len(self._buffer) - 7, 0),), "<u8", buffer=self._buffer, strides=(1,))
@@ -229,17 +243,17 @@ class Template:
         self.points = self.number_points + sum(self.histogram_points.values())
         self.size_bytes = len(self._buffer)
 
-    def set_start(self, start_unix_nano: int) -> None:
-        """Write every point's start time, Unix nanoseconds."""
+    def set_start(self, start_unix_nano: int | Words) -> None:
+        """Write every point's start time, Unix nanoseconds: one for all, or (points,), in the order of the points."""
         self._words[self._starts] = start_unix_nano
 
     def encode(
-        self, time_unix_nano: int, numbers: Words, histograms: dict[int, HistogramValues] | None = None
+        self, time_unix_nano: int | Words, numbers: Words, histograms: dict[int, HistogramValues] | None = None
     ) -> bytes:
         """The request with this time in every point and these values.
 
         Args:
-            time_unix_nano: of every point.
+            time_unix_nano: of every point; or (points,): number points first, then histograms by number of buckets.
             numbers: (number_points,); int64 or float64 values viewed as uint64, as each metric is integer or not.
             histograms: by number of buckets; each that the template has.
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from phoenix.loadgen.config import Config, ConfigError, read_config
+from phoenix.loadmodel.http import HttpModel
 from phoenix.otlp.fanout import Target
 
 REPORT = {
@@ -45,7 +46,8 @@ def test_the_contract_is_read() -> None:
         healthAddress="127.0.0.1:13133",
         report=REPORT,
     )
-    assert (config.emitter.services, config.emitter.raw_paths, config.seed) == (12, 3, 7)
+    assert isinstance(config.model, HttpModel)
+    assert (config.model.emitter.services, config.model.emitter.raw_paths, config.seed) == (12, 3, 7)
     assert (config.interval_ns, config.max_duration_ns) == (500_000_000, 3_600_000_000_000)
     assert config.targets == (Target("baseline", "http://127.0.0.1:4318"),)
     assert (config.start_at, config.end_at) == (1_700_000_000_000_000_000, None)

@@ -23,6 +23,11 @@ PROFILES = {
         ("realistic", ["normal"], 2_502, 21_322),
         ("high-cardinality", ["high-card"], 18_574, 150_542),
         ("microservices-http", [], 2_502, 21_322),
+        ("steady", [], 612, 5_292),
+        ("spike", [], 2_502, 21_322),
+        ("churn", [], 2_502, 21_322),
+        ("fleet", ["process-fleet"], 5_500, 5_500),
+        ("kubernetes", ["k8s-pods"], 3_060, 3_060),
     ],
 )
 def test_profiles_amount_to(name: str, aliases: list[str], streams: int, series: int) -> None:
@@ -36,3 +41,10 @@ def test_profiles_amount_to(name: str, aliases: list[str], streams: int, series:
 def test_the_comments_state_the_sizes_as_they_are(size: str) -> None:
     (line,) = (line for line in FILE.read_text("utf-8").splitlines() if line.startswith(f"#   {size} "))
     assert line.endswith(f"{expected_active_series({'size': size}):,}")
+
+
+@pytest.mark.parametrize("size", ["S", "M", "L"])
+@pytest.mark.parametrize("model", ["M2", "M3"])
+def test_the_comments_state_the_other_models_too(model: str, size: str) -> None:
+    (line,) = (line for line in FILE.read_text("utf-8").splitlines() if line.startswith(f"#   {model} {size} "))
+    assert line.endswith(f" {expected_active_series({'model': model, 'size': size}):,}")
