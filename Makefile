@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-mvp test-clients check fmt lint types imports schemas verify-schemas compatibility docs otelcol bench bench-deps clean lock kube kubectl go-build conformance
+.PHONY: help install demo test test-mvp test-clients check fmt lint types imports schemas verify-schemas compatibility catalogue docs otelcol bench bench-deps clean lock kube kubectl go-build conformance
 
 help: ## list every verb
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1|/' | awk -F'|' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -52,6 +52,9 @@ imports: $(STAMP) ## the rooms: import-linter
 schemas: $(STAMP) ## generate CRDs, JSON Schemas and the reference from the models
 	@$(BIN)/python -m phoenix.api.generate schemas
 	@$(BIN)/python -m phoenix.api.reference docs/reference
+
+catalogue: $(STAMP) ## measure every template of the catalogue and write docs/catalogue.md
+	@$(BIN)/python -m benchmarks.catalogue > docs/catalogue.md.new && mv docs/catalogue.md.new docs/catalogue.md
 
 verify-schemas: $(STAMP) ## fail when schemas/ or docs/reference/ is stale
 	@$(BIN)/python -m phoenix.api.generate schemas --check

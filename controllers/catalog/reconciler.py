@@ -12,6 +12,7 @@ from phoenix.client.interface import Client
 from phoenix.loadmodel.errors import LoadModelError
 from phoenix.loadmodel.expected import expected_active_series, expected_streams
 from phoenix.pipelines.errors import PipelineError
+from phoenix.pipelines.parameters import stand_ins
 from phoenix.pipelines.render import render
 from phoenix.pipelines.resolve import resolve
 from phoenix.runtime.children import get_or_none
@@ -22,7 +23,7 @@ COMPONENT = "catalog-controller"
 
 
 class TemplateReconciler:
-    """PipelineTemplate: renders it with its defaults and asks the embedded engine."""
+    """PipelineTemplate: renders it with its defaults (stand-ins where it has none) and asks the embedded engine."""
 
     def __init__(self, client: Client, clock: Clock) -> None:
         self._client, self._clock = client, clock
@@ -38,7 +39,9 @@ class TemplateReconciler:
         return Result()
 
     def _judge(self, template: PipelineTemplate) -> tuple[tuple[str, ...], tuple[Engine, ...]]:
-        source = PipelineSource(template_ref=NameRef(name=template.metadata.name))
+        source = PipelineSource(
+            template_ref=NameRef(name=template.metadata.name), parameters=stand_ins(template.spec.parameters)
+        )
         try:
             rendered = render(resolve(source, template).config)
         except PipelineError as error:

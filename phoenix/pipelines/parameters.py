@@ -49,6 +49,32 @@ def fill_in(
     return values, findings
 
 
+_STAND_INS: Mapping[ParameterType, Value] = {
+    ParameterType.STRING: "example",
+    ParameterType.INTEGER: 1,
+    ParameterType.NUMBER: 1.0,
+    ParameterType.BOOLEAN: True,
+    ParameterType.DURATION: "1s",
+    ParameterType.STRING_LIST: ["example"],
+}
+
+
+def stand_ins(declared: Sequence[TemplateParameter]) -> dict[str, Any]:
+    """A value for each parameter that has no default, to see whether the template holds together; it means nothing."""
+    return {
+        parameter.name: parameter.enum[0] if parameter.enum else _stand_in(parameter)
+        for parameter in declared
+        if parameter.default is None
+    }
+
+
+def _stand_in(parameter: TemplateParameter) -> Value:
+    least = parameter.minimum
+    if least is not None and parameter.type in (ParameterType.INTEGER, ParameterType.NUMBER):
+        return int(least) if parameter.type is ParameterType.INTEGER else least
+    return _STAND_INS[parameter.type]
+
+
 def check_value(parameter: TemplateParameter, value: object) -> tuple[str, str] | None:
     """What is wrong with a value, and what to do; None where nothing is."""
     if problem := _type_problem(parameter.type, value):
