@@ -15,6 +15,8 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, M
 
 from phoenix.engine.plan.trace import note_merge
 
+FIRST = "first"
+"""No aggregation: the first point's value stays."""
 AGGREGATIONS = ("sum", "max", "min", "mean", "median", "count")
 
 
@@ -46,11 +48,11 @@ def _median_int(values: Sequence[int]) -> int:
 
 _OF_INTS: dict[str, Callable[[Sequence[int]], int]] = {
     "sum": sum, "max": max, "min": min, "count": len, "median": _median_int,
-    "mean": lambda values: _int_quotient(sum(values), len(values)),
+    "mean": lambda values: _int_quotient(sum(values), len(values)), FIRST: lambda values: values[0],
 }  # fmt: skip
 _OF_FLOATS: dict[str, Callable[[Sequence[float]], float]] = {
     "sum": sum, "max": max, "min": min, "count": len, "median": statistics.median,
-    "mean": lambda values: sum(values) / len(values),
+    "mean": lambda values: sum(values) / len(values), FIRST: lambda values: values[0],
 }  # fmt: skip
 
 
@@ -129,7 +131,7 @@ def merge_points(metric: Metric, how: str) -> None:
 
     Args:
         metric: of any type; a summary is left as it is.
-        how: one of AGGREGATIONS; histograms are summed whatever it is (callers refuse other aggregations of them).
+        how: one of AGGREGATIONS, or FIRST; histograms are summed whatever it is (callers refuse others for them).
     """
     kind = metric.WhichOneof("data")
     if kind not in _KINDS:
@@ -149,7 +151,7 @@ def merge_points(metric: Metric, how: str) -> None:
             kind_key(point),
         )
         groups.setdefault(key, []).append(point)
-    if how == "count" or len(groups) < len(points):
+    if len(groups) < len(points):
         _merge_groups(points, groups, how, merge)
 
 
@@ -158,7 +160,7 @@ def _merge_groups(
 ) -> None:
     kept = []
     for group in groups.values():
-        if len(group) > 1 or how == "count":
+        if len(group) > 1:  # a point alone keeps its value, also where points are counted: as in the collector
             note_merge(group, how)
             merge(group, how)
             first = group[0]

@@ -12,6 +12,9 @@ from phoenix.engine.processors import (
     deltatocumulative,
     filter,
     groupbyattrs,
+    interval,
+    memorylimiter,
+    metricstransform,
     resource,
     transform,
 )
@@ -25,6 +28,9 @@ _PROCESSORS = (
     deltatocumulative.FACTORY,
     filter.FACTORY,
     groupbyattrs.FACTORY,
+    interval.FACTORY,
+    memorylimiter.FACTORY,
+    metricstransform.FACTORY,
     resource.FACTORY,
     transform.FACTORY,
 )

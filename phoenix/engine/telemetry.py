@@ -18,6 +18,8 @@ _HELP = {
     "otelcol_scraper_errored_metric_points": "Number of metric points that were unable to be scraped.",
     "otelcol_processor_incoming_items": "Number of items passed to the processor.",
     "otelcol_processor_outgoing_items": "Number of items emitted from the processor.",
+    "otelcol_processor_memory_limiter_accepted_metric_points": "Number of metric points pushed on.",
+    "otelcol_processor_memory_limiter_refused_metric_points": "Number of metric points rejected for want of memory.",
     "otelcol_exporter_sent_metric_points": "Number of metric points successfully sent to destination.",
     "otelcol_exporter_send_failed_metric_points": "Number of metric points in failed attempts to send to destination.",
     "otelcol_exporter_enqueue_failed_metric_points": "Number of metric points failed to be added to the sending queue.",

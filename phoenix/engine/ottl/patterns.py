@@ -49,6 +49,11 @@ class Pattern:
         match = self._compiled.search(text)
         return None if match is None else {name: match.group(name) or "" for name in self.names}
 
+    def expanded(self, template: str, text: str) -> str | None:
+        """The template with the groups of the first match, as Go's Expand does it; None without a match."""
+        match = self._compiled.search(text)
+        return None if match is None else _expansion(template)(match)
+
     def replacer(self, template: str, change: Callable[[str], str] | None = None) -> Callable[[str], str]:
         """A function that replaces all matches; `$1`, `${1}` and `${name}` stand for groups, as in Go.
 

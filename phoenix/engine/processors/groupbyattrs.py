@@ -15,7 +15,8 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric, ResourceMetrics, 
 from phoenix.engine.component import Settings, Work
 from phoenix.engine.config.section import Section
 from phoenix.engine.data import Metrics
-from phoenix.engine.merge import attributes_key, value_key
+from phoenix.engine.merge import value_key
+from phoenix.engine.processors.shells import Shells
 from phoenix.engine.processors.sync import computing
 
 
@@ -33,60 +34,9 @@ def parse(section: Section) -> Config:
     return config
 
 
-class _Grouped:
-    """The output being built: shells found again by their identity."""
-
-    def __init__(self) -> None:
-        self.request = ExportMetricsServiceRequest()
-        self._resources: dict[Hashable, ResourceMetrics] = {}
-        self._scopes: dict[Hashable, ScopeMetrics] = {}
-        self._metrics: dict[Hashable, Metric] = {}
-
-    def resource(self, original: ResourceMetrics, moved: tuple[Any, ...]) -> tuple[Hashable, ResourceMetrics]:
-        """The resource with the original's attributes and those moved to it, which win."""
-        keys = {pair.key for pair in moved}
-        kept = [pair for pair in original.resource.attributes if pair.key not in keys]
-        identity = (attributes_key([*kept, *moved]), original.schema_url)
-        found = self._resources.get(identity)
-        if found is None:
-            found = self._resources[identity] = self.request.resource_metrics.add(schema_url=original.schema_url)
-            found.resource.attributes.extend([*kept, *moved])
-            found.resource.dropped_attributes_count = original.resource.dropped_attributes_count
-        return identity, found
-
-    def scope(self, of: Hashable, resource: ResourceMetrics, original: ScopeMetrics) -> tuple[Hashable, ScopeMetrics]:
-        """The scope like the original's in a resource."""
-        scope = original.scope
-        identity = (of, scope.name, scope.version, attributes_key(scope.attributes), original.schema_url)
-        found = self._scopes.get(identity)
-        if found is None:
-            found = self._scopes[identity] = resource.scope_metrics.add(schema_url=original.schema_url)
-            found.scope.CopyFrom(scope)
-        return identity, found
-
-    def metric(self, of: Hashable, scope: ScopeMetrics, original: Metric, kind: str) -> Metric:
-        """The metric like the original in a scope: same name, unit and type (temporality, monotonicity)."""
-        data = getattr(original, kind)
-        shape = (getattr(data, "aggregation_temporality", 0), getattr(data, "is_monotonic", False))
-        identity = (of, original.name, original.unit, kind, shape)
-        found = self._metrics.get(identity)
-        if found is None:
-            found = self._metrics[identity] = scope.metrics.add(
-                name=original.name, description=original.description, unit=original.unit
-            )
-            found.metadata.extend(original.metadata)
-            made = getattr(found, kind)
-            made.SetInParent()
-            if kind in {"sum", "histogram", "exponential_histogram"}:
-                made.aggregation_temporality = shape[0]
-            if kind == "sum":
-                made.is_monotonic = shape[1]
-        return found
-
-
 def group(request: ExportMetricsServiceRequest, keys: tuple[str, ...]) -> ExportMetricsServiceRequest:
     """A new request, grouped; the given one is used up."""
-    out = _Grouped()
+    out = Shells()
     for resource in request.resource_metrics:
         for scope in resource.scope_metrics:
             for metric in scope.metrics:
@@ -97,7 +47,7 @@ def group(request: ExportMetricsServiceRequest, keys: tuple[str, ...]) -> Export
 
 
 def _group_metric(
-    out: _Grouped, resource: ResourceMetrics, scope: ScopeMetrics, metric: Metric, kind: str, keys: tuple[str, ...]
+    out: Shells, resource: ResourceMetrics, scope: ScopeMetrics, metric: Metric, kind: str, keys: tuple[str, ...]
 ) -> None:
     by_moved: dict[Hashable, tuple[tuple[Any, ...], list[Any]]] = {}
     for point in getattr(metric, kind).data_points:
@@ -107,7 +57,7 @@ def _group_metric(
     for moved, points in by_moved.values():
         of, grouped = out.resource(resource, moved)
         of, grouped_scope = out.scope(of, grouped, scope)
-        target = out.metric(of, grouped_scope, metric, kind)
+        _, target = out.metric(of, grouped_scope, metric, kind)
         getattr(target, kind).data_points.extend(points)
 
 

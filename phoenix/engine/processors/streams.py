@@ -45,10 +45,10 @@ def drop_metrics(request: ExportMetricsServiceRequest, gone: Callable[[MetricOf]
 
         def scope_gone(scope: Any) -> bool:
             of_scope = (of_resource, scope.scope.name, scope.scope.version, attributes_key(scope.scope.attributes))
-            _drop(scope.metrics, lambda metric: metric_gone(metric, of_scope))
+            drop_items(scope.metrics, lambda metric: metric_gone(metric, of_scope))
             return not scope.metrics
 
-        _drop(resource.scope_metrics, scope_gone)
+        drop_items(resource.scope_metrics, scope_gone)
         return not resource.scope_metrics
 
     def metric_gone(metric: Metric, of_scope: Hashable) -> bool:
@@ -59,16 +59,17 @@ def drop_metrics(request: ExportMetricsServiceRequest, gone: Callable[[MetricOf]
         shape = getattr(data, "aggregation_temporality", 0), getattr(data, "is_monotonic", False)
         return gone(MetricOf(metric, kind, (of_scope, metric.name, metric.unit, kind, shape)))
 
-    _drop(request.resource_metrics, resource_gone)
+    drop_items(request.resource_metrics, resource_gone)
     return bool(request.resource_metrics)
 
 
 def keep_points(points: Any, keep: Callable[[Any], bool]) -> None:
     """Drop from a repeated field the points that are not kept; `keep` is asked in order and may change them."""
-    _drop(points, lambda point: not keep(point))
+    drop_items(points, lambda point: not keep(point))
 
 
-def _drop(items: Any, gone: Callable[[Any], bool]) -> None:
+def drop_items(items: Any, gone: Callable[[Any], bool]) -> None:
+    """Drop from a repeated field the items that are gone; `gone` is asked in order and may change them."""
     marked = [index for index, item in enumerate(items) if gone(item)]
     if len(marked) == len(items):
         del items[:]

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from phoenix.engine.component import Consumer, Processor, ProcessorFactory, Settings, Work
 from phoenix.engine.config.section import Section
 from phoenix.engine.data import Metrics
 
+T = TypeVar("T")
 _INLINE_POINTS = 200
 
 
@@ -47,6 +48,11 @@ class ComputingProcessor:
 
     async def shutdown(self) -> None:
         """Nothing is held."""
+
+    async def alone(self, act: Callable[[], T]) -> T:
+        """What `act` gives, while the work is not running."""
+        async with self._one_at_a_time:
+            return act()
 
     async def consume(self, metrics: Metrics) -> None:
         """Work on the metrics and hand the result on.
