@@ -3,9 +3,9 @@
     spec ──resolve──▶ wanted content
       content differs from the newest revision  ─▶ create a revision (held while paused)
       it cannot be resolved                     ─▶ what runs is kept as it is
-      newest revision not judged yet            ─▶ roll it out: every host runs it
+      newest revision not judged yet            ─▶ roll it out: every host runs it, or those of a canary's step
       all hosts ready for minReady              ─▶ Deployed: it is the effective one
-      deadline passed, or a host refuses it     ─▶ RolledBack: every host runs the effective one again
+      deadline passed, refused, or aborted      ─▶ RolledBack: every host runs the effective one again
 
 A revision that was rolled back is not tried again until the spec asks for something else; one that had none to go back
 to stays, and counts once it is good. Hosts without an agent that answers judge nothing: they follow when they are back.
@@ -14,114 +14,20 @@ to stays, and counts once it is good. Hosts without an agent that answers judge 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from typing import Any
+from dataclasses import replace
+from datetime import timedelta
 
+from controllers.pipelinedeployment.canary import Stage
 from controllers.pipelinedeployment.history import mark, record_for, replaced, started
-from phoenix.api.collector import Collector, Engine
-from phoenix.api.host import Host
-from phoenix.api.pipeline import (
-    PipelineDeployment,
-    PipelineRevision,
-    RevisionOutcome,
-    RevisionRecord,
-)
-from phoenix.apimachinery.conditions import ConditionStatus, find_condition, is_true, parse_timestamp
+from controllers.pipelinedeployment.model import CollectorChange, Notice, Observed, Plan, Rendering
+from controllers.pipelinedeployment.readiness import good_in_s, runs_revision
+from controllers.pipelinedeployment.staging import aborted, stage_notices, stage_of
+from phoenix.api.collector import Collector
+from phoenix.api.pipeline import PipelineRevision, RevisionOutcome, RevisionRecord
+from phoenix.apimachinery.conditions import find_condition, micro_timestamp, parse_timestamp
 
 REFUSALS = frozenset({"ConfigInvalid"})
 """Reasons of a collector's attempt after which waiting is no use."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """The spec's pipeline, resolved."""
-
-    config: dict[str, Any]
-    parameters: dict[str, Any]
-    template_generation: int
-    pipeline_hash: str
-    engine: Engine
-
-
-@dataclass(frozen=True, slots=True)
-class Rendering:
-    """What every collector of a revision runs."""
-
-    config: dict[str, Any]
-    config_hash: str
-    warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Observed:
-    """The world as read.
-
-    `wanted`: None where the spec cannot be resolved. `endpoints`: host name → the meter's address there (None: not
-    measured).
-    """
-
-    deployment: PipelineDeployment
-    wanted: Wanted | None
-    revisions: tuple[PipelineRevision, ...]
-    renderings: Mapping[int, Rendering]
-    collectors: tuple[Collector, ...]
-    hosts: tuple[Host, ...]
-    endpoints: Mapping[str, Mapping[str, str]] | None
-    now: datetime
-
-    @property
-    def lost(self) -> tuple[str, ...]:
-        """Names of hosts that should run it and whose agent does not answer."""
-        return tuple(host.metadata.name for host in self.hosts if _silent(host))
-
-    @property
-    def answering(self) -> tuple[Host, ...]:
-        """The other hosts: those a rollout is judged by."""
-        return tuple(host for host in self.hosts if not _silent(host))
-
-
-def _silent(host: Host) -> bool:
-    ready = find_condition(host.status.conditions, "Ready")
-    return ready is not None and ready.status != ConditionStatus.TRUE
-
-
-@dataclass(frozen=True, slots=True)
-class CollectorChange:
-    """Make this host run this revision; `existing` is None where a collector is to be created."""
-
-    host: str
-    revision: PipelineRevision
-    rendering: Rendering
-    endpoints: Mapping[str, str]
-    existing: Collector | None
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """An event to record."""
-
-    reason: str
-    message: str
-    warning: bool = False
-    data: Mapping[str, str | float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """Actions, in the order they are carried out, and what to remember. `held`: paused, with content that waits."""
-
-    create_revision: int | None = None
-    collectors: tuple[CollectorChange, ...] = ()
-    delete_collectors: tuple[Collector, ...] = ()
-    delete_revisions: tuple[PipelineRevision, ...] = ()
-    history: tuple[RevisionRecord, ...] = ()
-    target: PipelineRevision | None = None
-    effective: PipelineRevision | None = None
-    waiting_for: str = ""
-    held: bool = False
-    notices: tuple[Notice, ...] = ()
-    requeue_after_s: float | None = None
 
 
 def plan(observed: Observed) -> Plan:
@@ -162,7 +68,7 @@ def _roll_out(observed: Observed, newest: PipelineRevision, history: tuple[Revis
         return _progress(observed, newest, effective, history)
     if effective is None:
         return _good(observed, newest, None, history) or _converge(
-            observed, Plan(history=history, target=newest, requeue_after_s=_good_in_s(observed, newest))
+            observed, Plan(history=history, target=newest, requeue_after_s=good_in_s(observed, newest))
         )
     target = newest if record.outcome == RevisionOutcome.DEPLOYED else effective
     return _converge(observed, Plan(history=history, target=target, effective=effective))
@@ -186,17 +92,32 @@ def _progress(
     record = record_for(history, newest.spec.revision)
     assert record is not None
     number, name = newest.spec.revision, observed.deployment.metadata.name
-    waited = observed.now - parse_timestamp(record.deployed_at)
-    refusal = _refusal(observed.collectors, rendering.config_hash)
-    good = _good(observed, newest, effective, history)
-    if good is not None:
-        return good
+    stage = stage_of(observed, newest, effective)
+    began = record.deployed_at if stage is None else stage.progress.started_at or micro_timestamp(observed.now)
+    waited = observed.now - parse_timestamp(began)
+    refusal = _refusal(observed.collectors, rendering.config_hash) or aborted(observed, newest, effective)
+    if not refusal and (stage is None or stage.whole):
+        good = _good(observed, newest, effective, history)
+        if good is not None:
+            return good
     late = waited > timedelta(seconds=spec.progress_deadline.seconds) and bool(observed.answering)
+    late = late and not (stage is not None and (stage.held or spec.paused))
     if not (late or refusal):
         left = spec.progress_deadline.seconds - waited.total_seconds()
-        plan_ = Plan(history=history, target=newest, effective=effective, waiting_for="collectors to become ready")
-        return _converge(observed, replace(plan_, requeue_after_s=max(0.2, min(left, spec.min_ready.seconds or left))))
-    reason = refusal or f"not ready on every host within {spec.progress_deadline}: {_stragglers(observed, newest)}"
+        plan_ = Plan(
+            history=history,
+            target=newest,
+            effective=effective,
+            stage=stage,
+            waiting_for=stage.said if stage else "collectors to become ready",
+            notices=stage_notices(observed, stage),
+        )
+        again_s = stage.wait_s if stage is not None and stage.wait_s else min(left, spec.min_ready.seconds or left)
+        held = stage is not None and stage.held and not stage.wait_s
+        return _converge(observed, replace(plan_, requeue_after_s=None if held else max(0.2, again_s)))
+    reason = (
+        refusal or f"not ready on every host within {spec.progress_deadline}: {_stragglers(observed, newest, stage)}"
+    )
     undone = mark(history, number, RevisionOutcome.ROLLED_BACK, reason)
     if effective is None:
         notice = Notice(
@@ -224,7 +145,7 @@ def _good(
 ) -> Plan | None:
     """The plan that makes the newest revision the effective one; None where it has not been good for long enough."""
     number = newest.spec.revision
-    if _good_in_s(observed, newest) != 0:
+    if good_in_s(observed, newest) != 0:
         return None
     done = mark(history, number, RevisionOutcome.DEPLOYED, "")
     if effective is not None and effective.spec.revision != number:
@@ -237,14 +158,6 @@ def _good(
     return _converge(observed, Plan(history=done, target=newest, effective=newest, notices=(notice,)))
 
 
-def _good_in_s(observed: Observed, revision: PipelineRevision) -> float | None:
-    """Seconds until a revision has been ready for long enough, 0: now; None while a host is not ready with it."""
-    ready_for = ready_since(observed, revision)
-    if ready_for is None:
-        return None
-    return max(0.0, observed.deployment.spec.min_ready.seconds - ready_for.total_seconds())
-
-
 def _refusal(collectors: tuple[Collector, ...], config_hash: str) -> str:
     for collector in collectors:
         attempt = collector.status.attempted
@@ -253,46 +166,17 @@ def _refusal(collectors: tuple[Collector, ...], config_hash: str) -> str:
     return ""
 
 
-def runs(collector: Collector, config_hash: str) -> bool:
-    """Whether the collector is ready with exactly this configuration."""
-    return collector.status.effective_hash == config_hash and is_true(collector.status.conditions, "Ready")
-
-
-def ready_since(observed: Observed, revision: PipelineRevision) -> timedelta | None:
-    """How long every host has been ready with this revision; None when one is not, or when no host answers."""
-    by_host = {collector.spec.host: collector for collector in observed.collectors}
-    since: list[datetime] = []
-    for host in observed.answering:
-        collector = by_host.get(host.metadata.name)
-        if collector is None or not _runs_revision(observed, collector, revision):
-            return None
-        ready = find_condition(collector.status.conditions, "Ready")
-        assert ready is not None  # runs() saw it
-        since.append(parse_timestamp(ready.last_transition_time))
-        if collector.status.started_at:
-            # NB: a switch without a gap leaves the condition as it was; the process is a new one all the same.
-            since.append(parse_timestamp(collector.status.started_at))
-    return observed.now - max(since) if since else None
-
-
-def _runs_revision(observed: Observed, collector: Collector, revision: PipelineRevision) -> bool:
-    rendering = observed.renderings[revision.spec.revision]
-    return (
-        collector.metadata.deletion_timestamp is None
-        and collector.spec.engine == revision.spec.engine
-        and runs(collector, rendering.config_hash)
-    )
-
-
-def _stragglers(observed: Observed, revision: PipelineRevision) -> str:
+def _stragglers(observed: Observed, revision: PipelineRevision, stage: Stage | None) -> str:
     by_host = {collector.spec.host: collector for collector in observed.collectors}
     said = []
     for host in observed.answering:
+        if stage is not None and host.metadata.name not in stage.hosts:
+            continue
         collector = by_host.get(host.metadata.name)
         if collector is None:
             said.append(f"{host.metadata.name}: it has no collector")
             continue
-        if _runs_revision(observed, collector, revision):
+        if runs_revision(observed, collector, revision):
             continue
         attempt, ready = collector.status.attempted, find_condition(collector.status.conditions, "Ready")
         why = (attempt.message or attempt.reason) if attempt and attempt.reason else (ready.message if ready else "")
@@ -308,18 +192,21 @@ def _converge(observed: Observed, base: Plan) -> Plan:
     wanted_hosts = {host.metadata.name for host in observed.hosts}
     gone = [collector for host, collector in by_host.items() if host not in wanted_hosts]
     if base.target is not None:
-        rendering = observed.renderings[base.target.spec.revision]
         for host in sorted(wanted_hosts):
+            target = base.target
+            if base.stage is not None and base.effective is not None and host not in base.stage.hosts:
+                target = base.effective
+            rendering = observed.renderings[target.spec.revision]
             endpoints = {} if observed.endpoints is None else observed.endpoints.get(host)
             existing = by_host.get(host)
             if endpoints is None:
                 waiting = f"the meter on {host}"
-            elif existing is not None and existing.spec.engine != base.target.spec.engine:
+            elif existing is not None and existing.spec.engine != target.spec.engine:
                 # NB: the hash of a configuration says nothing of the engine; another process is told apart for sure.
                 gone.append(existing)
                 waiting = f"the {existing.spec.engine} collector on {host} to end"
             elif existing is None or _differs(existing, rendering, endpoints):
-                changes.append(CollectorChange(host, base.target, rendering, endpoints, existing))
+                changes.append(CollectorChange(host, target, rendering, endpoints, existing))
     old, history = _old_revisions(observed, base)
     return replace(
         base,

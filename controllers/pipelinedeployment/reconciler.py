@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from controllers.pipelinedeployment.plan import CollectorChange, Notice, Observed, Plan, Rendering, Wanted, plan
+from controllers.pipelinedeployment.model import CollectorChange, Notice, Observed, Plan, Rendering, Wanted
+from controllers.pipelinedeployment.plan import plan
 from controllers.pipelinedeployment.status import Problem, status_of
 from phoenix import engine
 from phoenix.aio.clock import Clock

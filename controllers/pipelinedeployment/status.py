@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from controllers.pipelinedeployment.history import record_for
-from controllers.pipelinedeployment.plan import Observed, Plan, runs
+from controllers.pipelinedeployment.model import Observed, Plan
+from controllers.pipelinedeployment.readiness import runs
 from phoenix.api.pipeline import (
     CollectorCounts,
     PipelineDeploymentStatus,
@@ -29,6 +30,7 @@ def status_of(observed: Observed, plan: Plan, problem: Problem | None = None) ->
     status = observed.deployment.status.model_copy(deep=True)
     status.observed_generation = observed.deployment.metadata.generation
     status.history = list(plan.history)
+    status.rollout = plan.stage.progress if plan.stage is not None else None
     newest = plan.history[-1] if plan.history else None
     if plan.effective is not None:
         record = record_for(plan.history, plan.effective.spec.revision)
@@ -88,6 +90,8 @@ def _progressing(plan: Plan, newest: RevisionRecord | None, problem: Problem | N
     """Status, reason and message of the condition Progressing."""
     if problem is not None:
         return False, problem.reason, problem.message
+    if plan.stage is not None and plan.stage.held:
+        return True, "Held", f"revision {plan.stage.progress.revision}: {plan.stage.said}"
     if plan.held:
         return False, "Paused", "what spec asks for is not rolled out: set spec.paused to false"
     if newest is not None and newest.outcome == RevisionOutcome.ROLLED_BACK:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from itertools import pairwise
 from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
@@ -111,15 +112,41 @@ class PipelineTemplate(Resource):
 
 
 class StrategyType(StrEnum):
-    """How a new revision reaches the hosts. Immediate: all at once."""
+    """How a new revision reaches the hosts. Immediate: all at once. Canary: step by step."""
 
     IMMEDIATE = "Immediate"
+    CANARY = "Canary"
+
+
+class RolloutStep(Model):
+    """A share of the hosts, and how long to stay at it once they are ready."""
+
+    percent: int = Field(ge=1, le=100, description="hosts that run the new revision, of all, rounded up")
+    hold: Duration = Field(default=Duration("0s"), description="how long to stay once they are ready")
+    manual: bool = Field(default=False, description="true: stay until `phoenixctl rollout resume`")
 
 
 class RolloutStrategy(Model):
     """How a new revision reaches the hosts."""
 
-    type: StrategyType = Field(default=StrategyType.IMMEDIATE, description="Immediate: all hosts at once")
+    type: StrategyType = Field(
+        default=StrategyType.IMMEDIATE, description="Immediate: all hosts at once; Canary: by steps"
+    )
+    steps: list[RolloutStep] = Field(
+        default_factory=list, max_length=20, description="of a Canary, percentages ascending; every host after the last"
+    )
+
+    @model_validator(mode="after")
+    def _steps_belong(self) -> Self:
+        canary = self.type is StrategyType.CANARY
+        if canary != bool(self.steps):
+            msg = "Canary needs steps, such as [{percent: 25, hold: 60s}]" if canary else "steps belong to type Canary"
+            raise ValueError(msg)
+        percents = [step.percent for step in self.steps]
+        if any(after <= before for before, after in pairwise(percents)):
+            msg = "percentages of steps must ascend"
+            raise ValueError(msg)
+        return self
 
 
 class DeploymentMeasurement(Model):
@@ -191,6 +218,18 @@ class RevisionAttempt(Model):
     started_at: str = Field(default="", description="RFC 3339 UTC")
 
 
+class RolloutProgress(Model):
+    """Where a canary rollout is. `step` counts from 0; as many as there are steps: every host."""
+
+    revision: int = Field(default=0, description="revision it is about")
+    step: int = Field(default=0, description="steps that are behind it")
+    steps: int = Field(default=0, description="steps there are")
+    percent: int = Field(default=0, description="share of the hosts that run the new revision")
+    hosts: list[str] = Field(default_factory=list, description="these hosts", json_schema_extra=SET)
+    started_at: str = Field(default="", description="when this step began, RFC 3339 UTC")
+    held_since: str = Field(default="", description="since when its hosts are ready; empty: they are not")
+
+
 class PipelineDeploymentStatus(Status):
     """What runs, what was tried; conditions: Available, Progressing, Ready."""
 
@@ -200,6 +239,7 @@ class PipelineDeploymentStatus(Status):
     engine: Engine | None = Field(default=None, description="engine in use")
     collectors: CollectorCounts = Field(default_factory=CollectorCounts, description="how far the rollout is")
     attempted: RevisionAttempt | None = Field(default=None, description="revision last tried")
+    rollout: RolloutProgress | None = Field(default=None, description="where a canary rollout is; absent: none is on")
     history: list[RevisionRecord] = Field(default_factory=list, description="revisions, oldest first")
 
 

@@ -1,4 +1,4 @@
-"""`phoenixctl rollout status|history|undo|pause|resume`."""
+"""`phoenixctl rollout status|history|diff|undo|pause|resume|abort`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from phoenix.cli.options import add_timeout_flag, add_wait_flag
 from phoenix.cli.parsing import Parser
 from phoenix.cli.printers.yaml import to_yaml
 from phoenix.cli.rollouts import history_grid, revision_object, rolled_out, state_of, undo
+from phoenix.cli.rolloutsteps import STEERING, diff_lines, revisions_to_compare
 from phoenix.cli.session import Session
 from phoenix.client.http import HttpClient
 
@@ -24,6 +25,10 @@ EXAMPLES = """
 phoenixctl rollout status pipelinedeployment/edge --timeout=30s
 phoenixctl rollout history pd/edge
 phoenixctl rollout history pd/edge --revision=2      what revision 2 was
+phoenixctl rollout diff pd/edge                      what the newest changes against what runs
+phoenixctl rollout diff pd/edge --from=1 --to=3
+phoenixctl rollout resume pd/edge                    go on from a held step
+phoenixctl rollout abort pd/edge                     back to the revision before
 phoenixctl rollout undo pd/edge                      to the good revision before
 phoenixctl rollout undo pd/edge --to-revision=1
 """
@@ -36,6 +41,7 @@ class RolloutOptions:
     action: str
     ref: Ref
     revision: int | None = None
+    from_revision: int | None = None
     wait: bool = True
     timeout_s: float = 60.0
     dry_run: bool = False
@@ -53,13 +59,21 @@ def flags(parser: argparse.ArgumentParser) -> None:
     history = actions.add_parser("history", help="revisions and what became of them; * runs now")
     _add_name(history)
     history.add_argument("--revision", type=int, metavar="N", help="show this revision")
+    diff_parser = actions.add_parser("diff", help="what changed between two revisions")
+    _add_name(diff_parser)
+    diff_parser.add_argument("--from", dest="from_revision", type=int, metavar="N", help="(default: the one that runs)")
+    diff_parser.add_argument("--to", dest="revision", type=int, metavar="N", help="(default: the newest)")
     undo_parser = actions.add_parser("undo", help="copy an earlier revision's pipeline and engine into the spec")
     _add_name(undo_parser)
     undo_parser.add_argument(
         "--to-revision", dest="revision", type=int, metavar="N", help="(default: the last good one)"
     )
     undo_parser.add_argument("--dry-run", choices=("none", "server"), default="none", help="server: change nothing")
-    for action, text in (("pause", "roll no new revision out"), ("resume", "roll new revisions out again")):
+    for action, text in (
+        ("pause", "roll nothing further out"),
+        ("resume", "roll out again, or go on from a held step"),
+        ("abort", "take the revision that is being rolled out back"),
+    ):
         _add_name(actions.add_parser(action, help=text))
 
 
@@ -77,6 +91,7 @@ def options(arguments: argparse.Namespace) -> RolloutOptions:
         action=arguments.action,
         ref=expect(refs[0], PipelineDeployment),
         revision=getattr(arguments, "revision", None),
+        from_revision=getattr(arguments, "from_revision", None),
         wait=getattr(arguments, "wait", True),
         timeout_s=float(getattr(arguments, "timeout", 60.0)),
         dry_run=getattr(arguments, "dry_run", "none") == "server",
@@ -93,13 +108,27 @@ async def run(session: Session, options: RolloutOptions) -> int:
                 return await _history(session, client, options)
             case "undo":
                 return await _undo(session, client, options)
+            case "diff":
+                return await _diff(session, client, options)
             case _:
-                paused = options.action == "pause"
-                info = PipelineDeployment.info
-                await fetch_typed(client, PipelineDeployment, options.ref.name, session.namespace)
-                await client.raw_patch(info, options.ref.name, session.namespace, {"spec": {"paused": paused}})
-                session.line(f"{qualified(info)}/{options.ref.name} {'paused' if paused else 'resumed'}")
+                deployment = await fetch_typed(client, PipelineDeployment, options.ref.name, session.namespace)
+                patch, said = STEERING[options.action](deployment)
+                await client.raw_patch(PipelineDeployment.info, options.ref.name, session.namespace, patch)
+                session.line(f"{qualified(PipelineDeployment.info)}/{options.ref.name} {said}")
                 return ExitCode.OK
+
+
+async def _diff(session: Session, client: HttpClient, options: RolloutOptions) -> int:
+    deployment = await fetch_typed(client, PipelineDeployment, options.ref.name, session.namespace)
+    before, after = revisions_to_compare(deployment, options.from_revision, options.revision)
+    lines = diff_lines(
+        (await revision_object(client, deployment, before))[1], (await revision_object(client, deployment, after))[1]
+    )
+    for line in lines:
+        session.line(line)
+    if not lines:
+        session.note(f"revisions {before} and {after} are the same pipeline")
+    return ExitCode.OK
 
 
 async def _status(session: Session, client: HttpClient, options: RolloutOptions) -> int:

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from controllers.pipelinedeployment.history import mark, started
-from controllers.pipelinedeployment.plan import Observed, Rendering, Wanted, plan
+from controllers.pipelinedeployment.model import Observed, Rendering, Wanted
+from controllers.pipelinedeployment.plan import plan
 from controllers.pipelinedeployment.status import status_of
 from phoenix.api.collector import Collector, CollectorSpec, Engine
 from phoenix.api.host import Host
