@@ -135,7 +135,7 @@ def _garbage(manager: Manager, clock: Clock) -> None:
         controller = manager.controller(
             f"garbage-{kind.info.plural}", GarbageReconciler(kind, manager.client), workers=1
         )
-        controller.reconciles(dependents, when=_appeared)
+        controller.reconciles(dependents, when=_has_other_owners)
         for owner in OWNERS:
             controller.watches(manager.informer(owner), _dependents(dependents), when=_disappeared)
     for kind in OWNERS:
@@ -148,9 +148,10 @@ def _garbage(manager: Manager, clock: Clock) -> None:
 
 
 def _catalog(manager: Manager, clock: Clock) -> None:
-    templates = manager.controller("templates", TemplateReconciler(manager.client, clock), workers=1)
+    # NB: several workers, as a directory brings a thousand at once and each waits for its status to be durable.
+    templates = manager.controller("templates", TemplateReconciler(manager.client, clock), workers=4)
     templates.reconciles(manager.informer(PipelineTemplate), when=_generation_changed)
-    profiles = manager.controller("profiles", ProfileReconciler(manager.client, clock), workers=1)
+    profiles = manager.controller("profiles", ProfileReconciler(manager.client, clock), workers=4)
     profiles.reconciles(manager.informer(LoadProfile), when=_generation_changed)
 
 
@@ -201,6 +202,13 @@ def _all_keys(informer: Informer[R], wanted: Callable[[R], bool]) -> Callable[[R
 
 def _appeared(old: Resource | None, _new: Resource | None) -> bool:
     return old is None
+
+
+def _has_other_owners(old: Resource | None, new: Resource | None) -> bool:
+    """It came with owners, or was given some: most objects have none and need no look."""
+    if new is None or not new.metadata.owner_references:
+        return False
+    return old is None or old.metadata.owner_references != new.metadata.owner_references
 
 
 def _deletion_began(old: Resource | None, new: Resource | None) -> bool:

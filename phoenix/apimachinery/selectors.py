@@ -118,6 +118,9 @@ def parse_field_selector(text: str) -> tuple[tuple[str, bool, str], ...]:
         for sign, equal in (("!=", False), ("==", True), ("=", True)):
             if sign in term:
                 path, value = term.split(sign, 1)
+                if "=" in value:
+                    msg = f"invalid field selector {term!r}: unescaped character in value: ="
+                    raise BadRequest(msg)
                 terms.append((path.strip(), equal, value.strip()))
                 break
         else:
