@@ -12,10 +12,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from controllers.wiring import DEFAULT_PATIENCE, HostPatience
+from phoenix.agent.config import HEARTBEAT_S
+from phoenix.aio.program import ProgramParser
 from phoenix.apimachinery.units import parse_duration
 from phoenix.apiserver.flags import add_flags, options_of
 from phoenix.gitops.flags import add_manifest_flags
 from phoenix.up import CATALOG, UpConfig, start
+
+SHORTEST_GRACE_S = 2 * HEARTBEAT_S
+"""Of --host-silent-after: a heartbeat may be late by one more without a word."""
 
 
 def _address(text: str) -> str:
@@ -34,7 +39,7 @@ def _seconds(text: str) -> float:
 
 
 def _parse(argv: Sequence[str]) -> UpConfig:
-    parser = argparse.ArgumentParser(
+    parser = ProgramParser(
         prog="phoenixctl serve", description="Run API server and controllers; hosts join with `phoenixctl agent`."
     )
     parser.add_argument("--state", type=Path, default=Path("state"), help="state folder (default: state)")
@@ -57,6 +62,11 @@ def _parse(argv: Sequence[str]) -> UpConfig:
         patience = HostPatience(grace_s=found.host_silent_after, lost_after_s=found.host_lost_after)
     except ValueError as error:
         parser.error(f"--host-silent-after, --host-lost-after: {error}")
+    if found.host_silent_after < SHORTEST_GRACE_S:
+        parser.error(
+            f"--host-silent-after {found.host_silent_after:g}s: agents beat every {HEARTBEAT_S:g}s, and one that is a "
+            f"little late would be Unknown again and again: at least {SHORTEST_GRACE_S:g}s"
+        )
     return UpConfig(
         state=found.state.resolve(),
         port=found.port,

@@ -7,7 +7,6 @@ workloads for a while and the next `up` adopts them.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import errno
 import json
@@ -27,7 +26,7 @@ from phoenix.agent.config import AgentConfig
 from phoenix.agent.errors import AgentError
 from phoenix.agent.logs import LocalLogs
 from phoenix.aio.clock import SYSTEM_CLOCK
-from phoenix.aio.program import settle_collector
+from phoenix.aio.program import ProgramParser, settle_collector
 from phoenix.aio.signals import shutdown_event
 from phoenix.apiserver.config import DEFAULT_PORT, ServerConfig
 from phoenix.apiserver.flags import ServingOptions, options_of
@@ -223,7 +222,7 @@ def _remember(state: Path, url: str) -> None:
 
 
 def _parse(argv: Sequence[str]) -> UpConfig:
-    parser = argparse.ArgumentParser(prog="phoenixctl up", description="Run all of Phoenix on one state folder.")
+    parser = ProgramParser(prog="phoenixctl up", description="Run all of Phoenix on one state folder.")
     parser.add_argument("--state", type=Path, default=Path("state"), help="state folder (default: state)")
     parser.add_argument("--port", type=int, help="API port; 0: any (default: the last one used, else 7443 if free)")
     parser.add_argument("--label", action="append", default=[], metavar="KEY=VALUE", help="label of this host")

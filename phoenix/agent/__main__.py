@@ -17,7 +17,7 @@ from phoenix.agent.config import AgentConfig
 from phoenix.agent.errors import AgentError
 from phoenix.agent.joining import Joining, own_address, remember
 from phoenix.agent.ports import check_address
-from phoenix.aio.program import log_to_stderr
+from phoenix.aio.program import ProgramParser, log_to_stderr
 from phoenix.client.config import ClientConfig
 from phoenix.client.errors import ConfigError
 from phoenix.client.http import HttpClient
@@ -49,7 +49,7 @@ def _address(text: str) -> str:
 
 
 def _parse(argv: Sequence[str]) -> tuple[AgentConfig, Joining]:
-    parser = argparse.ArgumentParser(prog="phoenixctl agent", description=_HELP)
+    parser = ProgramParser(prog="phoenixctl agent", description=_HELP)
     parser.add_argument("--state", type=Path, default=Path("state"), help="state folder (default: state)")
     parser.add_argument("--server", default="", metavar="URL",
                         help="API server; remembered in the state folder (default: the one remembered)")  # fmt: skip

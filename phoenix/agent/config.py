@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+HEARTBEAT_S = 10.0
+"""Between two heartbeats of an agent, unless a test says otherwise."""
+
 
 @dataclass(frozen=True, slots=True)
 class AgentConfig:
@@ -29,7 +32,7 @@ class AgentConfig:
     labels: Mapping[str, str] = field(default_factory=dict)
     address: str = "127.0.0.1"
     otelcol_path: str = ""
-    heartbeat_s: float = 10.0
+    heartbeat_s: float = HEARTBEAT_S
     orphan_timeout_s: float = 60.0
     stop_workloads: bool = False
     stop_grace_s: float = 10.0

@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
+import argparse
 import ctypes
+import difflib
 import gc
 import logging
 import sys
 import time
+from typing import NoReturn
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
 _GC_THRESHOLD = 50_000
+_UNRECOGNIZED = "unrecognized arguments: "
 
 
 def say(line: str) -> None:
     """Write one line to stderr, whatever line breaks are in it: a fault a line."""
     sys.stderr.write(" ".join(line.split()) + "\n")
+
+
+class ProgramParser(argparse.ArgumentParser):
+    """An ArgumentParser that says what is wrong in a line, and in a second one where help is."""
+
+    def __init__(self, *, prog: str, description: str) -> None:
+        super().__init__(prog=prog, description=description, allow_abbrev=False)
+
+    def error(self, message: str) -> NoReturn:
+        """Exit 2."""
+        unknown = message.removeprefix(_UNRECOGNIZED).split(" ")[0].partition("=")[0]
+        if message.startswith(_UNRECOGNIZED) and unknown.startswith("-"):
+            known = [option for action in self._actions for option in action.option_strings]
+            close = difflib.get_close_matches(unknown, known, n=1)
+            message = f"there is no flag {unknown}" + (f"; did you mean {close[0]}?" if close else "")
+        self.exit(2, f"error: {message}\nSee `{self.prog} --help`.\n")
 
 
 def log_to_stderr(level: int = logging.INFO) -> None:

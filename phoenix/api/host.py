@@ -53,7 +53,7 @@ class Host(Resource):
         short_names=("ho",),
         categories=("phoenix",),
         columns=(
-            PrinterColumn("Ready", '.status.conditions[?(@.type=="Ready")].status'),
+            PrinterColumn("Status", '.status.conditions[?(@.type=="Ready")].status'),
             PrinterColumn("Address", ".status.address"),
             PrinterColumn("CPUs", ".status.cpus", "integer"),
             PrinterColumn("Processes", ".status.processes", "integer"),

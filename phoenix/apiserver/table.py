@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from phoenix.api.core import Event
+from phoenix.api.host import Host
 from phoenix.apimachinery.conditions import parse_timestamp
 from phoenix.apimachinery.meta import PrinterColumn, Resource
 
@@ -76,7 +77,7 @@ def _row(kind: type[Resource], wire: Wire, now: datetime, include: IncludeObject
 
 
 def _value(kind: type[Resource], column: PrinterColumn, wire: Wire) -> Any:
-    """What a column shows; of events, as upstream, some things are in several places."""
+    """What a column shows; of events, as upstream, some things are in several places, and of hosts Status is two."""
     if kind is Event:
         if column.path == ".lastTimestamp":
             found = ((wire.get("series") or {}).get("lastObservedTime"), *map(wire.get, _EVENT_TIMES))
@@ -85,7 +86,19 @@ def _value(kind: type[Resource], column: PrinterColumn, wire: Wire) -> Any:
             involved = wire.get("involvedObject") or {}
             parts = (str(involved.get("kind") or "").lower(), str(involved.get("name") or ""))
             return "/".join(part for part in parts if part) or None
+    if kind is Host and column.name == "Status":
+        return _host_status(wire)
     return _find(column.path)(wire)
+
+
+def _host_status(wire: Wire) -> str | None:
+    """As kubectl's `get nodes`, but that a silent host is Unknown."""
+    ready = _find('.status.conditions[?(@.type=="Ready")].status')(wire)
+    cordoned = (wire.get("spec") or {}).get("unschedulable")
+    if ready is None and not cordoned:
+        return None
+    said = {"True": "Ready", "False": "NotReady"}.get(str(ready), "Unknown")
+    return said + (",SchedulingDisabled" if cordoned else "")
 
 
 _EVENT_TIMES = ("lastTimestamp", "eventTime", "firstTimestamp")

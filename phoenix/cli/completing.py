@@ -52,6 +52,14 @@ def complete_experiments(parsed_args: argparse.Namespace, **_: Any) -> list[str]
 
 
 @_quiet
+def complete_hosts(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
+    """Names of the hosts there are."""
+    from phoenix.api.host import Host
+
+    return _names(Host.info, parsed_args)
+
+
+@_quiet
 def complete_kinds(prefix: str, **_: Any) -> list[str]:
     """Kinds, and below a dot their fields: `experiment.spec.`."""
     from phoenix.api.schema import structural_schema

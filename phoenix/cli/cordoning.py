@@ -6,6 +6,7 @@ import argparse
 from dataclasses import dataclass
 
 from phoenix.api.host import Host
+from phoenix.cli.completing import complete_hosts
 from phoenix.cli.finding import fetch_typed
 from phoenix.cli.kinds import Ref, expect, parse_ref, qualified
 from phoenix.cli.session import Session
@@ -21,7 +22,8 @@ class CordonOptions:
 
 def add_host_argument(parser: argparse.ArgumentParser, *, several: bool) -> None:
     """HOST, or host/HOST."""
-    parser.add_argument("host", nargs="+" if several else None, metavar="HOST", help="name of the host")
+    hosts = parser.add_argument("host", nargs="+" if several else None, metavar="HOST", help="name of the host")
+    hosts.completer = complete_hosts  # type: ignore[attr-defined]  # argcomplete's own way
 
 
 def host_ref(word: str) -> Ref:

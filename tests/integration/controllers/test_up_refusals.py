@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from phoenix.serve import main as serve
 from phoenix.store.lock import FileLock
 from phoenix.up import main, refusal_of
 
@@ -59,6 +60,16 @@ def test_a_catalogue_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFix
 def test_a_host_name_that_no_host_may_have(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     line = said(capsys, "--state", str(tmp_path / "state"), "--port", "0", "--host-name", "Bad_Host!")
     assert "host 'Bad_Host!' cannot be registered" in line
+
+
+def test_a_host_silent_before_its_next_heartbeat(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        serve(["--state", str(tmp_path / "state"), "--host-silent-after", "19s"])
+    assert ended.value.code == 2
+    line, where = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: --host-silent-after 19s: agents beat every 10s")
+    assert where == "See `phoenixctl serve --help`."
+    assert not (tmp_path / "state").exists()
 
 
 def test_a_defect_is_not_taken_for_a_refusal() -> None:

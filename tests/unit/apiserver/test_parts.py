@@ -14,6 +14,7 @@ from phoenix.api.experiment import Experiment
 from phoenix.api.host import Host
 from phoenix.api.scheme import KINDS
 from phoenix.apimachinery.errors import BadRequest, NotFound
+from phoenix.apimachinery.selectors import parse_field_selector
 from phoenix.apiserver.events import Form
 from phoenix.apiserver.framing import Framing, frame
 from phoenix.apiserver.negotiate import NotAcceptable, aggregated_version, negotiate
@@ -81,7 +82,7 @@ def test_cells_by_condition_and_age() -> None:
     }
     table = render_table(Host, [wire], now=NOW)
     row = dict(zip((column["name"] for column in table["columnDefinitions"]), table["rows"][0]["cells"], strict=True))
-    assert row["Ready"] == "True"
+    assert row["Status"] == "Ready"
     assert row["Age"] == "60m"
 
 
@@ -122,6 +123,12 @@ def test_negotiation_that_fails_and_aggregated_discovery() -> None:
     form = "application/json;g=apidiscovery.k8s.io;v={};as=APIGroupDiscoveryList"
     assert aggregated_version(form.format("v2beta1") + ",application/json") == "v2beta1"
     assert aggregated_version("application/json," + form.format("v2")) == ""
+
+
+@pytest.mark.parametrize("text", ["metadata.name=a=b", "metadata.name==a=b", "metadata.name!=a=b"])
+def test_a_field_selector_has_one_value(text: str) -> None:
+    with pytest.raises(BadRequest, match="unescaped character in value: ="):
+        parse_field_selector(text)
 
 
 def test_field_selectors_are_those_the_kind_has() -> None:
