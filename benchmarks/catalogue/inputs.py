@@ -12,8 +12,8 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.metrics.v1.metrics_pb2 import ResourceMetrics
 
-from phoenix.loadmodel.emitter import Emitter
 from phoenix.loadmodel.load import Load
+from phoenix.loadmodel.profile import read_model
 
 START_NS = 1_700_000_000 * 10**9
 TICKS = 8
@@ -30,18 +30,44 @@ class Input:
     signals: dict[str, str]
 
 
+def _model(model: str, size: str) -> Sequence[Sequence[bytes]]:
+    load = Load(read_model({"model": model, "size": size}), seed=7, interval_s=1.0)
+    load.start(START_NS - 3600 * 10**9)
+    return [[payload.data for payload in load.tick(START_NS + tick * 10**9)] for tick in range(TICKS)]
+
+
 def http(size: str = "S") -> Input:
     """Model M1."""
-    load = Load(Emitter.from_json({"model": "M1", "size": size}).scaled(1), seed=7, interval_s=1.0)
-    load.start(START_NS - 3600 * 10**9)
-    ticks = [[payload.data for payload in load.tick(START_NS + tick * 10**9)] for tick in range(TICKS)]
     return Input(
-        f"M1-{size}", "HTTP microservices", ticks,
+        f"M1-{size}", "HTTP microservices", _model("M1", size),
         {
             "requests": "sum by (service_name) (rate(http_server_request_duration_seconds_count[4s]))",
             "latency": "sum by (service_name) (rate(http_server_request_duration_seconds_sum[4s]))",
             "users": "sum by (service_name) (rate(app_user_requests_total[4s]))",
             "active": "sum by (service_name) (http_server_active_requests)",
+        },
+    )  # fmt: skip
+
+
+def fleet(size: str = "S") -> Input:
+    """Model M2."""
+    return Input(
+        f"M2-{size}", "a fleet of hosts with their processes", _model("M2", size),
+        {
+            "cpu": "sum by (host_name) (rate(process_cpu_time_seconds_total[4s]))",
+            "memory": "sum by (host_name) (process_memory_usage_bytes)",
+            "host-cpu": "sum by (host_name, state) (rate(system_cpu_time_seconds_total[4s]))",
+        },
+    )  # fmt: skip
+
+
+def cluster(size: str = "S") -> Input:
+    """Model M3."""
+    return Input(
+        f"M3-{size}", "the pods of a Kubernetes cluster", _model("M3", size),
+        {
+            "cpu": "sum by (k8s_deployment_name) (rate(container_cpu_time_seconds_total[4s]))",
+            "memory": "sum by (k8s_deployment_name) (container_memory_working_set_bytes)",
         },
     )  # fmt: skip
 
@@ -91,6 +117,8 @@ def host() -> Input:
 def all_inputs(size: str = "S") -> Iterator[Input]:
     """Every input."""
     yield http(size)
+    yield fleet(size)
+    yield cluster(size)
     yield processes()
     yield host()
 

@@ -21,11 +21,11 @@ counts taken apart from both, and this page to the figures.
 Use one with `templateRef: {{name: NAME}}`; any other name listed with it means the same template. `phoenixctl explain
 pipelinetemplate` says what its fields are, `phoenixctl validate -f` whether your parameters fit.
 
-Inputs: **M1-S** is the load model of HTTP microservices at size S ([load profiles](../resources/catalog/));
-**processes** are {sum(item[2] for item in PROGRAMS)} processes on each of {len(HOSTS)} hosts with 12 series each,
-as the process scraper with all metrics has them; **host** is one host with 16 cores, 9 disks and partitions, 6 mounts
-and 8 interfaces. {TICKS} ticks a second apart, the first half of them warm-up. A template that does nothing to an
-input has no row for it.
+Inputs: **M1-S**, **M2-S** and **M3-S** are the load models of HTTP microservices, of a fleet of hosts with their
+processes, and of Kubernetes pods, at size S ([load profiles](../resources/catalog/)); **processes** are
+{sum(item[2] for item in PROGRAMS)} processes on each of {len(HOSTS)} hosts with 12 series each, as the process scraper
+with all metrics has them; **host** is one host with 16 cores, 9 disks and partitions, 6 mounts and 8 interfaces.
+{TICKS} ticks a second apart, the first half of them warm-up. A template that does nothing to an input has no row.
 
 Reductions are those of series, of samples and of bytes (OTLP, uncompressed). Signal loss is the part of the answers to
 the input's questions (rates and totals by service, host, direction or state) that are missing or off by more than 1 %.
@@ -86,7 +86,7 @@ def _template(template: PipelineTemplate, measured: set[str]) -> list[str]:
     if spec.requires:
         lines.append(f"- Needs engine Otelcol with {', '.join(f'`{item}`' for item in spec.requires)}")
     if name not in measured:
-        lines.append("- Not measured here: the embedded engine does not run it")
+        lines.append(_unmeasured(template))
     if name in ALWAYS:
         given = "; ".join(f"`{key}`: {', '.join(value)}" for key, value in ALWAYS[name].items())
         lines.append(f"- Measured with {given}")
@@ -97,6 +97,12 @@ def _template(template: PipelineTemplate, measured: set[str]) -> list[str]:
             for item in spec.parameters
         ]
     return [*lines, ""]
+
+
+def _unmeasured(template: PipelineTemplate) -> str:
+    if any("interval" in name for name in template.spec.config["processors"]):
+        return "- Not measured here: it goes by the clock, and inputs here have times of their own"
+    return "- Not measured here: the embedded engine does not run it, or no input has what it cuts"
 
 
 def _line(text: str) -> str:

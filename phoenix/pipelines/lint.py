@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from phoenix.pipelines.errors import Finding, Severity
+from phoenix.pipelines.mistakes import mistakes
 from phoenix.pipelines.shape import component_type, section
 
 _DURATION_KEYS = frozenset(
@@ -22,7 +23,7 @@ _SCHEMES = ("env", "file", "yaml", "http", "https", "phoenix", "param")
 
 def lint(config: Mapping[str, Any], path: str) -> list[Finding]:
     """Warnings about a structurally sound configuration, in its order."""
-    findings = [*_values(config, path)]
+    findings = [*_values(config, path), *mistakes(config, path)]
     for name, pipeline in config["service"]["pipelines"].items():
         where = f"{path}.service.pipelines.{name}"
         findings += _pipeline(config, dict(pipeline or {}), where)
@@ -83,7 +84,20 @@ def _pipeline(config: Mapping[str, Any], pipeline: Mapping[str, Any], path: str)
             yield _warning(
                 f"{path}.processors[{index}]", f"{name} is not the first processor", "put it first", "LateMemoryLimiter"
             )
+    yield from _order(steps, path)
     yield from _delta_to_prometheus(steps, pipeline, path)
+
+
+def _order(steps: list[tuple[str, Mapping[str, Any]]], path: str) -> Iterator[Finding]:
+    """What should stand before batch: it then handles less, and what it learns is in every batch."""
+    types = [component_type(name) for name, _ in steps]
+    batch = types.index("batch") if "batch" in types else len(types)
+    for index, name in enumerate(types):
+        if index > batch and name in ("filter", "resourcedetection", "resource_detection"):
+            yield _warning(
+                f"{path}.processors[{index}]", f"{steps[index][0]} stands after {steps[batch][0]}", "put batch last",
+                "LateProcessor",
+            )  # fmt: skip
 
 
 def _delta_to_prometheus(
