@@ -44,6 +44,7 @@ from phoenix.apiserver.registry import Registry
 from phoenix.apiserver.resources import Resources
 from phoenix.apiserver.responses import error_response, indented, object_response
 from phoenix.apiserver.sampling import SampleEndpoint, SampleStorage
+from phoenix.apiserver.servicediscovery import ServiceDiscovery
 from phoenix.apiserver.target import Target, no_route, parse_target, split_path
 from phoenix.apiserver.watches import Watches
 from phoenix.samples.errors import SamplesOverloaded, SamplesUnavailable
@@ -79,6 +80,7 @@ class ApiApp:
         lifecycle: NamespaceLifecycle,
         metrics: Metrics,
         access: Access,
+        discovery: ServiceDiscovery,
         request_log: bool,
     ) -> None:
         self.registry = registry
@@ -89,6 +91,7 @@ class ApiApp:
         self._resources = resources
         self.metrics = metrics
         self.access = access
+        self._discovery = discovery
         self._request_log = request_log
         self._version = package_version()
 
@@ -147,12 +150,12 @@ class ApiApp:
             self.access.leave(entry)
 
     def _audit(self, request: web.BaseRequest, caller: Caller | None, target: Target | None, code: int) -> None:
-        if caller is not None and target is not None and request.method != "GET":
+        if caller is not None and target is not None and request.method not in _READS:
             self.access.note(request, caller, target, code)
 
     async def _other(self, request: web.BaseRequest, parts: list[str]) -> web.StreamResponse:
-        if request.method != "GET":
-            if parts[0] in (*_OPEN_PATHS, "api", "apis", "metrics", "openapi"):
+        if request.method not in _READS:
+            if parts[0] in (*_OPEN_PATHS, "api", "apis", "metrics", "openapi", "sd"):
                 raise MethodNotAllowed(f"{request.method} is not allowed here; allowed: GET")
             raise no_route()
         match parts:
@@ -164,6 +167,8 @@ class ApiApp:
                 return version_response(self._version)
             case ["metrics"]:
                 return self.metrics.response()
+            case ["sd", which]:
+                return self._discovery.response(request, which)
             case ["api", *_] | ["apis", *_]:
                 return discovery_response(request, parts)
             case ["openapi", *_]:
@@ -188,7 +193,8 @@ class ApiApp:
 
 
 _CLIENT_GONE = 499  # as nginx has it: the client went away before its answer
-_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
+_READS = ("GET", "HEAD")
+_METHODS = frozenset({"HEAD", "GET", "POST", "PUT", "PATCH", "DELETE"})
 
 
 def _from_http(error: web.HTTPException) -> ApiError:
@@ -247,5 +253,6 @@ def create_app(
         lifecycle=lifecycle,
         metrics=Metrics(store, fanout, AccessCollector(gate)),
         access=gate,
+        discovery=ServiceDiscovery(store),
         request_log=request_log,
     )

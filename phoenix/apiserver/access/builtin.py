@@ -11,7 +11,7 @@ import orjson
 from phoenix.api.rbac import RBAC_GROUP, ClusterRole, ClusterRoleBinding
 from phoenix.apimachinery.errors import ApiError
 from phoenix.apimachinery.meta import GROUP, Resource
-from phoenix.apiserver.access.identity import AUTHENTICATED, HOSTS, MASTERS
+from phoenix.apiserver.access.identity import AUTHENTICATED, HOSTS, MASTERS, MONITORING
 from phoenix.apiserver.options import WriteOptions
 from phoenix.apiserver.registry import Registry
 from phoenix.apiserver.target import Target
@@ -57,6 +57,9 @@ ROLES: dict[str, list[Wire]] = {
         _rule(["create"], ["selfsubjectreviews"], "authentication.k8s.io"),
     ],
     "system:discovery": [{"verbs": ["get"], "nonResourceURLs": _URLS}],
+    "system:monitoring": [
+        {"verbs": ["get"], "nonResourceURLs": ["/healthz", "/livez", "/metrics", "/readyz", "/sd/*"]}
+    ],
     "system:host": [
         _rule(_READ, [*_PROCESSES, "hosts"]),
         _rule(["create", "patch", "update"], ["hosts", "hosts/status"]),
@@ -72,6 +75,7 @@ BINDINGS: dict[str, tuple[str, str]] = {
     "system:basic-user": ("system:basic-user", AUTHENTICATED),
     "system:discovery": ("system:discovery", AUTHENTICATED),
     "system:host": ("system:host", HOSTS),
+    "system:monitoring": ("system:monitoring", MONITORING),
 }
 """ClusterRole and group by name of the ClusterRoleBinding."""
 

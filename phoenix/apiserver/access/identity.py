@@ -12,6 +12,8 @@ from phoenix.apiserver.access.rules import Rule
 MASTERS = "system:masters"
 """Group that may do everything, whatever roles there are: nobody can lock himself out."""
 AUTHENTICATED = "system:authenticated"
+MONITORING = "system:monitoring"
+"""Who scrapes: /metrics and service discovery, nothing else."""
 HOSTS = "system:hosts"
 PROCESSES = "system:processes"
 ADMIN = "system:admin"
