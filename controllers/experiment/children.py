@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from controllers.experiment.timeline import GRACE_S, Timeline
+from phoenix.analysis.queries import metered
 from phoenix.api.collector import Collector, CollectorRole, CollectorSpec, Engine
 from phoenix.api.experiment import Experiment
 from phoenix.api.loadgenerator import LoadGenerator, LoadGeneratorSpec, Target
@@ -46,6 +47,7 @@ def _measurement(experiment: Experiment) -> MeasurementRef:
 def meter(experiment: Experiment, host: str) -> Meter:
     """The meter behind this host's variants."""
     spec = experiment.spec
+    signals, queries = metered(spec.analysis, spec.timing.interval.seconds)
     return Meter(
         metadata=_meta(
             experiment,
@@ -58,7 +60,8 @@ def meter(experiment: Experiment, host: str) -> Meter:
             variants=[variant.name for variant in spec.variants],
             window=window(experiment),
             grace=Duration(format_seconds(GRACE_S)),
-            signals=spec.analysis.signals,
+            signals=signals,
+            queries=queries,
             critical=spec.analysis.critical,
             measurement=_measurement(experiment),
             progress_deadline=spec.timing.progress_deadline,

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from phoenix.analysis.queries import check_signal, queries_of
 from phoenix.api.collector import Engine
 from phoenix.api.experiment import Experiment, PinnedVariant, Variant
 from phoenix.api.host import Host
@@ -16,10 +17,10 @@ from phoenix.api.pricebook import PriceBook
 from phoenix.apimachinery.conditions import is_true
 from phoenix.engine import check
 from phoenix.otlp.errors import QueryError
-from phoenix.otlp.signalquery import parse_signal
 from phoenix.pipelines.errors import PipelineError
 from phoenix.pipelines.render import render
 from phoenix.pipelines.resolve import resolve
+from phoenix.promql.errors import PromqlError
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +102,13 @@ def resolve_experiment(experiment: Experiment, catalogue: Catalogue) -> Resoluti
 def _check_signals(experiment: Experiment) -> None:
     for index, signal in enumerate(experiment.spec.analysis.signals):
         try:
-            parse_signal(signal.query)
+            check_signal(signal.query)
         except QueryError as error:
             raise Unresolved("InvalidSignal", f"spec.analysis.signals[{index}].query: {error}") from error
+    try:
+        queries_of(experiment.spec.analysis, experiment.spec.timing.interval.seconds)
+    except PromqlError as error:
+        raise Unresolved("InvalidQueryFile", f"spec.analysis: {error}") from error
 
 
 def matching_hosts(experiment: Experiment, hosts: Sequence[Host]) -> tuple[str, ...]:

@@ -159,6 +159,7 @@ def _meter(obj: Meter, facts: HostFacts) -> dict[str, Any]:
         "windowSeconds": spec.window.seconds,
         "graceSeconds": spec.grace.seconds,
         "signals": [{"name": signal.name, "query": signal.query} for signal in spec.signals],
+        "queries": [query.to_wire() for query in spec.queries],
         "critical": [{"name": critical.name, "match": dict(critical.match)} for critical in spec.critical],
         "report": _report(obj, spec.measurement, facts),
     }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from phoenix.analysis.intervals import MIN_PAIRS, increase
 from phoenix.analysis.model import AnalysisInput, JudgedVariant
+from phoenix.analysis.queries import QueryComparison, compare_queries, query_loss
 from phoenix.analysis.signals import (
     Coverage,
     SignalComparison,
@@ -32,6 +33,7 @@ class Compared:
     baseline: Totals | None
     signals: list[SignalComparison]
     coverage: dict[str, Coverage]
+    queries: list[QueryComparison]
     comparison: Comparison
     reasons: dict[CriterionMetric, str]
 
@@ -49,6 +51,7 @@ def compare(inputs: AnalysisInput, joined: Joined, candidate: JudgedVariant) -> 
     totals = totals_of(inputs, joined, candidate.name)
     signals = compare_signals(inputs, joined, candidate.name)
     coverage = critical_coverage(inputs, joined, candidate.name)
+    queries = compare_queries(inputs, joined, candidate.name)
     reasons: dict[CriterionMetric, str] = {}
     comparison = Comparison()
     if totals is not None and baseline is not None:
@@ -57,6 +60,7 @@ def compare(inputs: AnalysisInput, joined: Joined, candidate: JudgedVariant) -> 
         comparison.byte_reduction = _reduction(baseline.bytes, totals.bytes)
         comparison.signal_loss, reasons[CriterionMetric.SIGNAL_LOSS] = signal_loss(signals)
         comparison.critical_coverage, reasons[CriterionMetric.CRITICAL_COVERAGE] = total_coverage(coverage)
+        comparison.query_loss, reasons[CriterionMetric.QUERY_LOSS] = query_loss(queries)
         confidence = inputs.analysis.confidence
         comparison.cpu_increase = increase(cpu_pairs(inputs, joined, candidate.name), confidence)
         comparison.memory_increase = increase(memory_pairs(inputs, joined, candidate.name), confidence)
@@ -64,7 +68,7 @@ def compare(inputs: AnalysisInput, joined: Joined, candidate: JudgedVariant) -> 
     few = f"NoData: fewer than {MIN_PAIRS} windows in which both collectors were read"
     for metric in (CriterionMetric.CPU_INCREASE, CriterionMetric.MEMORY_INCREASE):
         reasons[metric] = f"{NOT_COMPARABLE}: {comparison.not_comparable}" if comparison.not_comparable else few
-    return Compared(totals, baseline, signals, coverage, comparison, reasons)
+    return Compared(totals, baseline, signals, coverage, queries, comparison, reasons)
 
 
 def _reduction(baseline: int, candidate: int) -> float | None:
@@ -109,6 +113,7 @@ def _figure(metric: CriterionMetric, comparison: Comparison) -> float | Interval
         CriterionMetric.CRITICAL_COVERAGE: comparison.critical_coverage,
         CriterionMetric.CPU_INCREASE: comparison.cpu_increase,
         CriterionMetric.MEMORY_INCREASE: comparison.memory_increase,
+        CriterionMetric.QUERY_LOSS: comparison.query_loss,
     }
     return figures[metric]
 
@@ -130,6 +135,8 @@ def _explain(metric: CriterionMetric, compared: Compared) -> str:
     if metric is CriterionMetric.SIGNAL_LOSS:
         parts = [f"{part.signal.name}: {part.reason()}" for part in compared.signals if part.lost]
         return listed(parts, 3)
+    if metric is CriterionMetric.QUERY_LOSS:
+        return listed([f"{part.query.name}: {part.reason()}" for part in compared.queries if part.alike is False], 3)
     if metric is CriterionMetric.CRITICAL_COVERAGE:
         parts = [
             f"{name} is live in {part.kept} of {part.live} windows"
@@ -141,5 +148,7 @@ def _explain(metric: CriterionMetric, compared: Compared) -> str:
 
 
 def judge_criteria(criteria: Sequence[Criterion], compared: Compared) -> list[CriterionResult]:
-    """Every bound, in order."""
+    """Every bound, in order; files of queries without a bound of their own must answer alike throughout."""
+    if compared.queries and all(criterion.metric is not CriterionMetric.QUERY_LOSS for criterion in criteria):
+        criteria = [*criteria, Criterion(metric=CriterionMetric.QUERY_LOSS, max=0.0)]
     return [judge_criterion(criterion, compared) for criterion in criteria]

@@ -69,6 +69,9 @@ def _variant(inputs: AnalysisInput, joined: Joined, variant: JudgedVariant, comp
         return result
     result.vs_baseline = compared.comparison
     result.signals = [comparison.result() for comparison in compared.signals]
+    result.queries = sorted(
+        (part.result() for part in compared.queries), key=lambda part: (part.alike is not False, part.alike is True)
+    )
     result.critical = {name: part.ratio for name, part in compared.coverage.items() if part.ratio is not None}
     result.criteria = judge_criteria(inputs.analysis.criteria, compared)
     result.cost = _costs(inputs, joined, compared)

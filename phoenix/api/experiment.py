@@ -109,6 +109,7 @@ class CriterionMetric(StrEnum):
     CRITICAL_COVERAGE = "criticalCoverage"  # ratio of critical (matcher, window) pairs kept, 0 to 1
     CPU_INCREASE = "cpuIncrease"  # ratio: 0.1 is ten per cent more
     MEMORY_INCREASE = "memoryIncrease"  # ratio
+    QUERY_LOSS = "queryLoss"  # ratio of answers of rules and dashboards lost or changed, 0 to 1
 
 
 class Criterion(Model):
@@ -127,10 +128,10 @@ class Criterion(Model):
 
 
 class Signal(Model):
-    """An answer that must survive. Subset: sum|count|avg by (labels) (metric | rate(metric[duration]))."""
+    """An answer that must survive: PromQL over Prometheus names, in the subset of docs/judging.md."""
 
     name: str = Field(pattern=DNS_LABEL, description="name, a DNS label")
-    query: str = Field(min_length=1, description="PromQL over Prometheus names, in the subset above")
+    query: str = Field(min_length=1, description="PromQL over Prometheus names")
     tolerance: float = Field(default=0.01, ge=0, description="largest relative error of a value, ratio")
 
 
@@ -143,6 +144,13 @@ class CriticalMatch(Model):
         description="Prometheus label names and values; __name__ is the metric",
         json_schema_extra=ONE_FIELD,
     )
+
+
+class QueryFile(Model):
+    """A file of queries people rely on, inline as in a ConfigMap."""
+
+    name: str = Field(pattern=DNS_LABEL, max_length=60, description="name, a DNS label; its queries are NAME/…")
+    content: str = Field(min_length=1, max_length=1 << 20, description="the file's text")
 
 
 class Analysis(Model):
@@ -162,6 +170,18 @@ class Analysis(Model):
     )
     critical: list[CriticalMatch] = Field(
         default_factory=list, description="series that must stay live", json_schema_extra=map_by("name")
+    )
+    rules: list[QueryFile] = Field(
+        default_factory=list,
+        max_length=50,
+        description="Prometheus rule files (YAML): every recording and alerting rule must answer alike",
+        json_schema_extra=map_by("name"),
+    )
+    dashboards: list[QueryFile] = Field(
+        default_factory=list,
+        max_length=50,
+        description="Grafana dashboards (JSON): every query of every panel must answer alike",
+        json_schema_extra=map_by("name"),
     )
 
 

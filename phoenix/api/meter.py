@@ -9,7 +9,19 @@ from pydantic import Field
 from phoenix.api.experiment import CriticalMatch, Signal
 from phoenix.api.process import PROCESS_COLUMNS, ProcessSpec, ProcessStatus
 from phoenix.apimachinery.meta import KindInfo, Resource
+from phoenix.apimachinery.model import ONE_FIELD, Model
 from phoenix.apimachinery.units import Duration
+
+
+class MeteredQuery(Model):
+    """PromQL to answer for each window."""
+
+    name: str = Field(min_length=1, description="name, unique among signals and queries")
+    query: str = Field(min_length=1, description="PromQL, in the built-in subset")
+    record: str = Field(default="", description="metric name its answer is recorded under, for queries after it")
+    labels: dict[str, str] = Field(
+        default_factory=dict, description="labels of what is recorded", json_schema_extra=ONE_FIELD
+    )
 
 
 class MeterSpec(ProcessSpec):
@@ -23,6 +35,7 @@ class MeterSpec(ProcessSpec):
         default=Duration("1s"), description="how long after a window's end its points may still arrive in time"
     )
     signals: list[Signal] = Field(default_factory=list, description="answers to compute for each window")
+    queries: list[MeteredQuery] = Field(default_factory=list, description="PromQL to answer for each window")
     critical: list[CriticalMatch] = Field(default_factory=list, description="series that must stay live")
 
 

@@ -50,6 +50,36 @@ class SignalResult(Model):
     reason: str = Field(default="", description="why values were lost, where it can be told")
 
 
+class FiringSpan(Model):
+    """A time an alert was active for one group of labels."""
+
+    variant: str = Field(description="variant it was active in")
+    labels: str = Field(default="", description="label=value,…; empty: the one group")
+    active_from: str = Field(description="RFC 3339 UTC: first window it was active in")
+    firing_from: str = Field(default="", description="RFC 3339 UTC: since when it fired; empty: it did not")
+    to: str = Field(description="RFC 3339 UTC: end of the last window it was active in")
+
+
+class QueryResult(Model):
+    """One query of a rule file or a dashboard, compared at the end of each window."""
+
+    name: str = Field(description="FILE/GROUP/RULE or FILE/PANEL/REF")
+    kind: str = Field(description="Recording, Alert or Panel")
+    query: str = Field(description="PromQL that was asked")
+    stands_for: str = Field(default="", description="the query as written, where its selectors stand in for it")
+    alike: bool | None = Field(default=None, description="absent: cannot be told (see reason)")
+    values: int = Field(default=0, description="baseline values compared; of an alert: windows")
+    lost: int = Field(default=0, description="of them missing, outside the tolerance, or (alert) told differently")
+    max_relative_error: float | None = Field(default=None, description="largest relative error of a value present")
+    missing: list[str] = Field(default_factory=list, description="series the baseline has and the candidate lacks")
+    extra: list[str] = Field(default_factory=list, description="series only the candidate has")
+    removed_labels: list[str] = Field(
+        default_factory=list, description="labels the answer depends on that the candidate has no more"
+    )
+    firing: list[FiringSpan] = Field(default_factory=list, description="of an alert: its timeline where it differs")
+    reason: str = Field(default="", description="why it is not alike, or cannot be told")
+
+
 class CriterionResult(Model):
     """One bound, one value."""
 
@@ -82,6 +112,7 @@ class Comparison(Model):
     byte_reduction: float | None = Field(default=None, description="ratio of bytes saved")
     signal_loss: float | None = Field(default=None, description="ratio of signal values lost, 0 to 1")
     critical_coverage: float | None = Field(default=None, description="ratio of critical pairs kept, 0 to 1")
+    query_loss: float | None = Field(default=None, description="ratio of answers of rules and dashboards lost, 0 to 1")
     cpu_increase: Interval | None = Field(default=None, description="ratio, with interval")
     memory_increase: Interval | None = Field(default=None, description="ratio, with interval")
     not_comparable: str = Field(default="", description="why CPU and memory do not count, where they do not")
@@ -115,6 +146,9 @@ class VariantResult(Model):
     reason: str = Field(default="", description="why, in a sentence a person can check")
     vs_baseline: Comparison | None = Field(default=None, description="absent for the baseline")
     signals: list[SignalResult] = Field(default_factory=list, description="signals compared with the baseline")
+    queries: list[QueryResult] = Field(
+        default_factory=list, description="rules and dashboards compared with the baseline, those not alike first"
+    )
     critical: dict[str, float] = Field(default_factory=dict, description="coverage by critical matcher, 0 to 1")
     cost: list[CostResult] = Field(default_factory=list, description="bills")
     top_contributors: list[Contributor] = Field(default_factory=list, description="what costs most")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from phoenix import engine
+from phoenix.analysis.queries import check_signal, queries_of
 from phoenix.api.collector import Engine
 from phoenix.api.experiment import Experiment
 from phoenix.api.pipeline import NameRef, PipelineDeployment, PipelineSource, PipelineTemplate
@@ -18,8 +19,8 @@ from phoenix.cli.fieldhints import unknown_field_lines
 from phoenix.cli.rendering import Planned, planned, render_planned, resolve_planned
 from phoenix.manifest.objects import ManifestObject
 from phoenix.otlp.errors import QueryError
-from phoenix.otlp.signalquery import parse_signal
 from phoenix.pipelines.errors import Finding, PipelineError, Severity
+from phoenix.promql.errors import PromqlError
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +93,17 @@ def _elsewhere(path: str, kind: str, name: str, known: set[str]) -> Finding:
 def _signals(experiment: Experiment) -> Iterator[Finding]:
     for index, signal in enumerate(experiment.spec.analysis.signals):
         try:
-            parse_signal(signal.query)
+            check_signal(signal.query)
         except QueryError as error:
             yield Finding(f"spec.analysis.signals[{index}].query", str(error))
+    try:
+        queries = queries_of(experiment.spec.analysis, experiment.spec.timing.interval.seconds)
+    except PromqlError as error:
+        yield Finding("spec.analysis", str(error))
+        return
+    for query in queries:
+        if query.fault:
+            yield _warning("spec.analysis", f"{query.name} cannot be read, so no run can be judged: {query.fault}", "")
 
 
 def _pipelines(owner: Experiment | PipelineDeployment, kind: Engine, catalogue: Catalogue) -> Iterator[Finding]:

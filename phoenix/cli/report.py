@@ -58,6 +58,7 @@ def report(experiment: Experiment) -> list[Section]:
     if any(candidate.criteria for candidate in candidates):
         sections.append(Section("CRITERIA", criteria(candidates)))
     sections += _signals(candidates)
+    sections += _queries(candidates)
     sections += _costs(candidates)
     sections += _contributors([*([base] if base else []), *candidates])
     if results.problems:
@@ -190,6 +191,29 @@ def _signals(candidates: Sequence[VariantResult]) -> Iterator[Section]:
         lines += [f"critical {name}: {ratio(share)} covered" for name, share in candidate.critical.items()]
         title = "SIGNALS" if len(candidates) == 1 else f"SIGNALS OF {candidate.name}"
         yield Section(title, grid if candidate.signals else None, lines)
+
+
+def _queries(candidates: Sequence[VariantResult]) -> Iterator[Section]:
+    """Rules and dashboards: how many answer alike, and those that do not."""
+    for candidate in candidates:
+        if not candidate.queries:
+            continue
+        grid = Grid(("QUERY", "KIND", "VALUES", "LOST", "LARGEST ERROR", "WHY"), right=(2, 3, 4))
+        others = [item for item in candidate.queries if item.alike is not True]
+        for item in others:
+            error = UNKNOWN if item.max_relative_error is None else f"{item.max_relative_error:.2g}"
+            grid.add(item.name, item.kind, count(item.values), count(item.lost), error, item.reason)
+        spans = [
+            f"{item.name}: {span.variant} active {span.active_from} to {span.to}"
+            + (f", firing from {span.firing_from}" if span.firing_from else "")
+            + (f" ({span.labels})" if span.labels else "")
+            for item in others
+            for span in item.firing[:_NAMES_SHOWN]
+        ]
+        alike = len(candidate.queries) - len(others)
+        title = "QUERIES" if len(candidates) == 1 else f"QUERIES OF {candidate.name}"
+        lines = [f"{alike} of {len(candidate.queries)} queries of rules and dashboards answer alike", *spans]
+        yield Section(title, grid if others else None, lines)
 
 
 def _costs(candidates: Sequence[VariantResult]) -> Iterator[Section]:

@@ -9,8 +9,12 @@ from urllib.parse import quote
 
 import orjson
 
+from phoenix.meter.queries import AskedQuery
 from phoenix.otlp.errors import QueryError
 from phoenix.otlp.signalquery import Signal, parse_signal
+from phoenix.promql.errors import PromqlError
+from phoenix.promql.evaluate import check
+from phoenix.promql.syntax import parse
 from phoenix.samples.reporter import ReportConfig
 
 
@@ -50,6 +54,7 @@ class Config:
     signals: tuple[tuple[str, Signal], ...]
     critical: tuple[CriticalMatch, ...]
     report: ReportConfig | None
+    queries: tuple[AskedQuery, ...] = ()
 
 
 def read_config(data: bytes) -> Config:
@@ -84,6 +89,7 @@ class _Reader:
             signals=tuple(self._signals()),
             critical=tuple(self._critical()),
             report=self._report(),
+            queries=tuple(self._queries()),
         )
         if config.report and config.report.window_ns != config.window_ns:
             self._faults.append("report.windowSeconds: must be windowSeconds, or input and output cannot be joined")
@@ -139,6 +145,22 @@ class _Reader:
             except QueryError as error:
                 self._faults.append(f"{path}.query: {error}")
         return signals
+
+    def _queries(self) -> list[AskedQuery]:
+        found: list[AskedQuery] = []
+        for path, name, one in self._named("queries"):
+            query, record, labels = one.get("query"), one.get("record") or "", one.get("labels") or {}
+            try:
+                expr = parse(query if isinstance(query, str) else "")
+                check(expr)
+            except PromqlError as error:
+                self._faults.append(f"{path}.query: {error}")
+                continue
+            if isinstance(record, str) and isinstance(labels, dict):
+                found.append(AskedQuery(name, expr, record, {str(key): str(value) for key, value in labels.items()}))
+            else:
+                self._faults.append(f"{path}: want record as a text and labels as an object")
+        return found
 
     def _critical(self) -> list[CriticalMatch]:
         critical: list[CriticalMatch] = []

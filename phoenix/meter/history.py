@@ -38,6 +38,20 @@ class History:
         self._new: list[tuple[Ids, Ids, Floats]] = []
         self.shortened = False
 
+    @property
+    def range_ns(self) -> int:
+        """How far back points are kept, nanoseconds."""
+        return self._range_ns
+
+    def between(self, wanted: Ids, start_ns: int, end_ns: int) -> tuple[Ids, Ids, Floats]:
+        """Points of the members `wanted` with start <= time < end: members, times and values, sorted by both."""
+        if not len(self._members) or not len(wanted):
+            return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float64)
+        table = np.zeros(max(int(self._members[-1]), int(wanted.max())) + 1, np.bool_)
+        table[wanted] = True
+        inside = table[self._members] & (self._times >= start_ns) & (self._times < end_ns)
+        return self._members[inside], self._times[inside], self._values[inside]
+
     def add(self, members: Ids, times: Ids, values: Floats) -> None:
         """Take points, in the order of arrival; values that are not finite are left out."""
         finite = np.isfinite(values)

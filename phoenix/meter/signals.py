@@ -19,7 +19,7 @@ commas and backslashes in values are escaped with a backslash. Owned by one thre
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -27,6 +27,7 @@ import numpy.typing as npt
 
 from phoenix.meter.columns import Column
 from phoenix.meter.history import History, Vector
+from phoenix.meter.queries import AskedQuery, Queries
 from phoenix.meter.registry import Ids, NewSeries
 from phoenix.otlp.identity import format_bound
 from phoenix.otlp.model import MetricType, Temporality
@@ -70,13 +71,16 @@ class Answers:
 class Signals:
     """All signals of one variant: told of new series and of scans, asked once a window, in order."""
 
-    def __init__(self, signals: Iterable[tuple[str, Signal]], *, window_ns: int) -> None:
+    def __init__(
+        self, signals: Iterable[tuple[str, Signal]], queries: Sequence[AskedQuery] = (), *, window_ns: int
+    ) -> None:
         self._answers = [_Answer(name, signal) for name, signal in signals]
         self._by_metric: dict[str, list[_Answer]] = {}
         for answer in self._answers:
             self._by_metric.setdefault(answer.signal.metric, []).append(answer)
         ranges = [round(answer.signal.rate_s * 1e9) for answer in self._answers if answer.signal.rate_s]
-        self._history = History(max(*ranges, window_ns, 0))
+        self._history = History(max(*ranges, window_ns, Queries.range_ns(queries, window_ns)))
+        self._queries = Queries(queries, self._history, window_ns=window_ns) if queries else None
         # By slot, the first member of each part that it has; -1 or beyond the end: nobody asked.
         self._columns = {part: Column(np.int64) for part in ("value", "count", "sum", "bucket", "quantile")}
         self._buckets = Column(np.int64)
@@ -87,7 +91,7 @@ class Signals:
 
     def enroll(self, series: NewSeries) -> None:
         """Make members of a new slot where a signal asks for them."""
-        if not self._answers:
+        if not self._answers and self._queries is None:
             return
         if len(self._types) < _REMEMBERED_NAMES:
             self._types[series.family] = series.metric.type
@@ -118,8 +122,10 @@ class Signals:
         self, series: NewSeries, name: str, part: str, bounds: Iterable[float | None], bound_label: str
     ) -> dict[str, int]:
         """Members of one part, one a bound, with ids in a row; returns {part: the first's id}, or nothing unasked."""
-        answers = self._by_metric.get(name)
-        if not answers:
+        answers, queries = self._by_metric.get(name, ()), self._queries
+        if queries is not None and not queries.any_name and name not in queries.names:
+            queries = None
+        if not answers and queries is None:
             return {}
         key = (series.unit, part, series.bounds if bound_label else ())
         first = self._members.get(key)
@@ -130,6 +136,8 @@ class Signals:
                 extra = {} if bound is None else {bound_label: format_bound(bound)}
                 for answer in answers:
                     answer.place(member, {**series.labels, **extra})
+                if queries is not None:
+                    queries.place(member, name, {**series.labels, **extra})
         return {part: first}
 
     def take(self, scan: Scan, from_ns: int, before_ns: int) -> None:
@@ -188,7 +196,7 @@ class Signals:
     def answer(self, start_ns: int, end_ns: int) -> Answers:
         """Values of all signals for the window [start, end)."""
         answers = Answers({}, {})
-        if not self._answers:
+        if not self._answers and self._queries is None:
             return answers
         self._history.settle(end_ns)
         vectors: dict[float | None, Vector] = {None: self._history.last(start_ns, end_ns)}
@@ -201,6 +209,10 @@ class Signals:
             answers.values[answer.name] = values
             if problem := self._problem(answer, values):
                 answers.problems[answer.name] = problem
+        if self._queries is not None:
+            found, problems = self._queries.answer(end_ns)
+            answers.values.update(found)
+            answers.problems.update(problems)
         return answers
 
     def _problem(self, answer: _Answer, values: Mapping[str, float]) -> str:

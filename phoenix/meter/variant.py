@@ -67,7 +67,7 @@ class Variant:
         self._registry = Registry()
         self._scanner = Scanner(self._registry.intern)
         self._ledger = Ledger(self._registry)
-        self._signals = Signals(config.signals, window_ns=config.window_ns)
+        self._signals = Signals(config.signals, config.queries, window_ns=config.window_ns)
         self._critical = [Critical(one.name, one.match, self._registry) for one in config.critical]
         self._contributions = Contributions()
         self._registry.observers += [self._signals, *self._critical, self._contributions]

@@ -141,3 +141,21 @@ async def test_this_hosts_own_processes_through_the_tee(phoenix: Cluster) -> Non
     assert candidate.vs_baseline.signal_loss == 0, candidate.signals
     assert done.status.verdict == Verdict.PROMOTE, done.status.verdict_reason
     await phoenix.quiet()
+
+
+async def test_query_equivalence_names_the_label_a_dashboard_needs(phoenix: Cluster) -> None:
+    name = await phoenix.apply_example("query-equivalence.yaml", {**FAST_TIMING, "duration": "8s"})
+    done = await phoenix.until(name, {"Completed", "Failed"})
+    assert done.status.verdict == Verdict.REJECT, done.status.verdict_reason
+    assert "depends on the label user_id, which the candidate removed" in done.status.verdict_reason
+    assert done.status.results is not None
+    queries = by_name(done.status.results.variants, "candidate").queries
+    assert {query.name: query.alike for query in queries} == {
+        "board/Top users/A": False,
+        "board/Requests/A": True,
+        "http/http/service:requests:rate5s": True,
+        "http/http/Busy": True,
+        "http/http/Slow": True,
+    }
+    assert queries[0].removed_labels == ["user_id"]
+    assert next(query for query in queries if query.name == "board/Requests/A").values > 0

@@ -28,7 +28,7 @@ spec:
               metrics: {processors: [nosuch]}
   analysis:
     signals:
-      - {name: q, query: "topk(3, x)"}
+      - {name: q, query: "topk(3, x"}
 ---
 apiVersion: phoenix.io/v1alpha1
 kind: Experiment
