@@ -8,6 +8,7 @@ from phoenix.api.schema import complete, plain, unknown_fields, validate
 from phoenix.apimachinery.errors import BadRequest, Cause, Invalid
 from phoenix.apimachinery.meta import Resource
 from phoenix.apiserver.options import FieldValidation
+from phoenix.apiserver.pipelinewarnings import LINTED, pipeline_warnings
 
 
 def default_type(kind: type[Resource], wire: dict[str, Any]) -> dict[str, Any]:
@@ -44,7 +45,7 @@ def admit(kind: type[Resource], wire: dict[str, Any], mode: FieldValidation) -> 
         Invalid: the object breaks rules; one cause a field.
     """
     if (right := plain(kind, wire)) is not None:
-        return right, []
+        return right, pipeline_warnings(kind, right) if kind in LINTED else []
     warnings: list[str] = []
     admitted, has_unknown = complete(kind, wire)
     if has_unknown and mode is not FieldValidation.IGNORE:
@@ -59,6 +60,8 @@ def admit(kind: type[Resource], wire: dict[str, Any], mode: FieldValidation) -> 
     if causes := validate(kind, admitted):
         metadata = admitted.get("metadata")
         raise invalid(kind, str(metadata.get("name") or "") if isinstance(metadata, dict) else "", causes)
+    if kind in LINTED and mode is not FieldValidation.IGNORE:
+        warnings += pipeline_warnings(kind, admitted)
     return admitted, warnings
 
 
