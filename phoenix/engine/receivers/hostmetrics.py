@@ -1,4 +1,4 @@
-"""The `hostmetrics` receiver: this host's CPU, memory and processes, read at every tick.
+"""The `hostmetrics` receiver: this host's CPU, memory, disks, network and processes, read at every tick.
 
 One deliberate difference from the collector: every point of a scrape has the tick's time, a multiple of the interval
 since the epoch, where the collector stamps each process with its own reading of the clock. Only so can processes be
@@ -21,7 +21,7 @@ from phoenix.engine.component import Component, Consumer, ReceiverFactory, Setti
 from phoenix.engine.config.section import Section
 from phoenix.engine.data import Metrics
 from phoenix.engine.errors import ConsumeError
-from phoenix.engine.receivers.scrapers import cpu, memory, process
+from phoenix.engine.receivers.scrapers import cpu, disk, filesystem, load, memory, network, paging, process, processes
 from phoenix.engine.receivers.scrapers.build import Scraper
 from phoenix.engine.tasks import TaskOwner
 
@@ -29,9 +29,15 @@ _SCRAPERS: dict[str, tuple[Callable[[Section], Any], Callable[[Any], Scraper]]] 
     "cpu": (cpu.parse, cpu.CpuScraper),
     "memory": (memory.parse, memory.MemoryScraper),
     "process": (process.parse, process.ProcessScraper),
+    "disk": (disk.parse, disk.DiskScraper),
+    "filesystem": (filesystem.parse, filesystem.FilesystemScraper),
+    "load": (load.parse, load.LoadScraper),
+    "network": (network.parse, network.NetworkScraper),
+    "paging": (paging.parse, paging.PagingScraper),
+    "processes": (processes.parse, processes.ProcessesScraper),
 }
 _STOP_S = 1.0
-_OTHERS = frozenset({"load", "disk", "filesystem", "network", "paging", "processes", "system", "nfs"})
+_OTHERS = frozenset({"system", "nfs"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -36,15 +36,25 @@ class Scraper(Protocol):
         """Resources with all points at the tick, and how many points could not be read."""
 
 
-def parse_metrics(section: Section, specs: Iterable[MetricSpec], refused: Iterable[str]) -> frozenset[str]:
-    """Read `metrics.<name>.enabled`; returns the names asked for. `refused` are those only a real collector reads."""
+def parse_metrics(
+    section: Section, specs: Iterable[MetricSpec], refused: Iterable[str], own: Container[str] = ()
+) -> frozenset[str]:
+    """Read `metrics.<name>.enabled`; returns the names asked for.
+
+    Args:
+        section: the scraper's.
+        specs: what it has.
+        refused: what only a real collector reads.
+        own: names of metrics whose `attributes` the scraper reads itself.
+    """
     wanted: set[str] = set()
     metrics = section.section("metrics")
     for spec in specs:
         entry = metrics.section(spec.name)
         if entry.boolean("enabled", spec.default):
             wanted.add(spec.name)
-        entry.unsupported("attributes", "aggregation_strategy")
+        entry.raw("attributes") if spec.name in own else entry.unsupported("attributes")
+        entry.unsupported("aggregation_strategy")
         entry.close()
     for name in refused:
         entry = metrics.section(name)
@@ -55,6 +65,20 @@ def parse_metrics(section: Section, specs: Iterable[MetricSpec], refused: Iterab
         entry.close()
     metrics.close()
     return frozenset(wanted)
+
+
+def add_metrics(
+    scope: ScopeMetrics,
+    wanted: frozenset[str],
+    readings: Mapping[MetricSpec, Iterable[Reading]],
+    *,
+    start_unix_nano: int,
+    tick_unix_nano: int,
+) -> None:
+    """Add those of the metrics that are wanted and have readings."""
+    for spec, points in readings.items():
+        if spec.name in wanted and (points := list(points)):
+            add_metric(scope, spec, points, start_unix_nano=start_unix_nano, tick_unix_nano=tick_unix_nano)
 
 
 def attribute(key: str, value: str | int) -> KeyValue:
@@ -80,7 +104,6 @@ def add_metric(
     metric: Metric = scope.metrics.add(name=spec.name, unit=spec.unit, description=spec.description)
     if spec.monotonic is None:
         data = metric.gauge
-        start_unix_nano = 0
     else:
         data = metric.sum
         data.is_monotonic = spec.monotonic

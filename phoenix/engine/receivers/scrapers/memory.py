@@ -53,7 +53,9 @@ class MemoryScraper:
         }
         for spec, points in readings.items():
             if spec.name in self._metrics:
-                add_metric(scope, spec, points, start_unix_nano=0, tick_unix_nano=tick_unix_nano)
+                add_metric(
+                    scope, spec, points, start_unix_nano=int(psutil.boot_time() * 1e9), tick_unix_nano=tick_unix_nano
+                )
         return [resource], 0
 
 

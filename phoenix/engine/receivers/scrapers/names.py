@@ -1,4 +1,4 @@
-"""`include` and `exclude` by name, as the process scraper has them."""
+"""`include` and `exclude` by name, as scrapers have them."""
 
 from __future__ import annotations
 
@@ -24,19 +24,25 @@ class NameFilter:
         return self.exclude is None or not self.exclude(name)
 
 
-def parse_names(section: Section) -> NameFilter:
-    """Read both sides; `match_type` must be written, as in the collector."""
-    return NameFilter(_side(section, "include"), _side(section, "exclude"))
+def parse_names(section: Section, names: str = "names", of: str = "") -> NameFilter:
+    """Read both sides; `match_type` must be written, as in the collector.
+
+    Args:
+        section: where `include` and `exclude` are.
+        names: the key of the list.
+        of: what is behind `include` and `exclude` in their keys, such as `_devices`.
+    """
+    return NameFilter(_side(section, f"include{of}", names), _side(section, f"exclude{of}", names))
 
 
-def _side(parent: Section, key: str) -> Callable[[str], bool] | None:
+def _side(parent: Section, key: str, names_key: str) -> Callable[[str], bool] | None:
     section = parent.section(key)
     if not parent.has(key):
         return None
     kind = section.string("match_type")
     if kind not in {"strict", "regexp"}:
         section.fault("match_type", f"unrecognized match_type: {kind!r}, valid types are: [regexp strict]")
-    names = section.strings("names")
+    names = section.strings(names_key)
     section.raw("regexp")
     section.close()
     if kind != "regexp":
@@ -47,5 +53,5 @@ def _side(parent: Section, key: str) -> Callable[[str], bool] | None:
         try:
             patterns.append(Pattern(name))
         except OttlSyntaxError as error:
-            section.fault(f"names[{index}]", str(error))
+            section.fault(f"{names_key}[{index}]", str(error))
     return lambda name: any(pattern.found_in(name) for pattern in patterns)
