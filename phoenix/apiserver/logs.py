@@ -61,14 +61,16 @@ class LogEndpoint:
         """
         query = read_query(request.rel_url.raw_query_string)
         follow, tail_lines = _flag(query.get("follow", "false")), _count(query.get("tailLines", ""))
-        if self._source is None:
-            raise NotImplementedHere("this server keeps no logs: read them on the host of the process")
         wire = orjson.loads(self._registry.live(target).value)
-        lines = self._source.lines(str(wire["metadata"]["uid"]), tail_lines=tail_lines, follow=follow)
+        uid, host = str(wire["metadata"]["uid"]), (wire.get("spec") or {}).get("host") or ""
+        what, there = f"{target.kind.info.singular}/{target.name}", f"processes/{uid}/log in the agent's state folder"
+        if self._source is None:
+            where = f"{what} runs on host {host}: read {there} there" if host else f"{what} has no host yet"
+            raise NotImplementedHere(f"this server keeps no logs; {where}")
+        lines = self._source.lines(uid, tail_lines=tail_lines, follow=follow)
         if lines is None:
-            host = (wire.get("spec") or {}).get("host") or "none yet"
-            msg = f"{target.kind.info.singular}/{target.name} has no log here: it has not started (host: {host})"
-            raise NotFound(msg, name=target.name, kind=target.kind.info.plural)
+            where = f"it has not started, or host {host} is another machine: {there} there" if host else "no host yet"
+            raise NotFound(f"{what} has no log here: {where}", name=target.name, kind=target.kind.info.plural)
         async with aclosing(lines):
             response = web.StreamResponse(headers={"Content-Type": "text/plain; charset=utf-8"})
             response.enable_chunked_encoding()

@@ -172,7 +172,7 @@ async def test_logs_of_one_process_and_of_all_of_an_experiment(ctl: Ctl) -> None
     assert (await ctl("logs", "exp/aa"))[1] == "[meter/one] started\n[meter/one] ended\n"
     code, _, err = await ctl("logs", "meter/two")
     assert code == 1
-    assert "meter/two has no log here: it has not started (host: vm)" in err
+    assert "meter/two has no log here: it has not started, or host vm is another machine: processes/" in err
 
 
 async def test_version_and_a_server_that_is_gone(ctl: Ctl, tmp_path: Path) -> None:
