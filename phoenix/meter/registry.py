@@ -101,6 +101,8 @@ class Registry:
         self.slot_own_bytes = Column(np.int64)
         self.slot_recorded = Column(np.bool_)
         self.unit_weight = Column(np.int64)
+        self.unit_family = Column(np.int32)
+        """number of the metric family it belongs to"""
         self.unit_parent = Column(np.int64)
         """the unit it is a part of, or -1"""
         self.unit_inherits = Column(np.bool_)
@@ -114,6 +116,7 @@ class Registry:
         self._parts: dict[int, dict[float, int]] = {}
         self._more_units: dict[int, Ids] = {}
         self._metrics: dict[int, _Translated] = {}
+        self._families: dict[str, int] = {}
 
     @property
     def streams(self) -> int:
@@ -124,6 +127,11 @@ class Registry:
     def units(self) -> int:
         """Number of unit ids given."""
         return len(self.unit_weight)
+
+    @property
+    def families(self) -> int:
+        """Number of metric families seen."""
+        return len(self._families)
 
     def intern(self, point: PointIdentity) -> int:
         """Slot of a point identity, the same for equal ones."""
@@ -145,7 +153,9 @@ class Registry:
         unit = self._units.get(key)
         fresh = unit is None
         if unit is None:
-            unit = self._units[key] = self._new_unit(count)
+            unit = self._units[key] = self._new_unit(
+                count, self._families.setdefault(translated.family, len(self._families))
+            )
             if point.bounds:
                 self._bounds[unit] = point.bounds
         slot = self.slot_stream.append(stream)
@@ -161,16 +171,18 @@ class Registry:
             observer.enroll(series)
         return slot
 
-    def _new_unit(self, weight: int, parent: int = -1, inherits: bool = False) -> int:
+    def _new_unit(self, weight: int, family: int, parent: int = -1, inherits: bool = False) -> int:
+        self.unit_family.append(family)
         self.unit_parent.append(parent)
         self.unit_inherits.append(inherits)
         return self.unit_weight.append(weight)
 
     def _share(self, slot: int, unit: int, bounds: tuple[float, ...]) -> None:
         """One histogram with different bounds: from now on each bound is a unit of its own."""
+        family = int(self.unit_family[unit])
         if unit not in self._parts:
             first = self._bounds.get(unit, ())
-            parts = self._parts[unit] = {bound: self._new_unit(1, unit, inherits=True) for bound in first}
+            parts = self._parts[unit] = {bound: self._new_unit(1, family, unit, inherits=True) for bound in first}
             self.unit_weight.all[unit] -= len(first)
             own = np.array(list(parts.values()), np.int64)
             for sibling in np.flatnonzero(self.slot_unit.all == unit).tolist():
@@ -179,7 +191,7 @@ class Registry:
         parts = self._parts[unit]
         for bound in bounds:
             if bound not in parts:
-                parts[bound] = self._new_unit(1, unit)
+                parts[bound] = self._new_unit(1, family, unit)
         self._more_units[slot] = np.array([parts[bound] for bound in bounds], np.int64)
 
     def units_of(self, slots: Ids) -> Ids:

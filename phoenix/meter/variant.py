@@ -7,6 +7,7 @@ So are points so far in the future that too many windows would be open. Owned by
 
 from __future__ import annotations
 
+import gzip
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from phoenix.meter.config import Config
 from phoenix.meter.contributions import Contributions, Frozen
 from phoenix.meter.critical import Critical
 from phoenix.meter.registry import Ids, Registry
+from phoenix.meter.resets import Resets
 from phoenix.meter.signals import Signals
 from phoenix.meter.window import Ledger, Window
 from phoenix.otlp.scan import Scan, Scanner
@@ -24,6 +26,7 @@ from phoenix.samples.model import OutputSample
 _MAX_OPEN_WINDOWS = 64
 _MAX_OPEN_POINTS = 20_000_000
 _MAX_GAP = 5_000
+_GZIP_SAMPLE_BYTES = 256 << 10
 
 
 class Overloaded(Exception):
@@ -70,7 +73,8 @@ class Variant:
         self._signals = Signals(config.signals, config.queries, window_ns=config.window_ns)
         self._critical = [Critical(one.name, one.match, self._registry) for one in config.critical]
         self._contributions = Contributions()
-        self._registry.observers += [self._signals, *self._critical, self._contributions]
+        self._resets = Resets(self._registry)
+        self._registry.observers += [self._resets, self._signals, *self._critical, self._contributions]
         self._open: dict[int, Window] = {}
         self._open_points = 0
         self._closed: int | None = None
@@ -103,6 +107,7 @@ class Variant:
         low, high = int(times.min()) // self._length_ns, int(times.max()) // self._length_ns
         if low == high and low >= first and (window := self._window(low)) is not None:
             self._add(window, slots, times, size, arrived_ns - int(times.min()))  # nearly every request
+            self._note_request(window, scan)
             self._signals.take(scan, low * self._length_ns, (low + 1) * self._length_ns)
             return
         windows = times // self._length_ns
@@ -115,6 +120,7 @@ class Variant:
             share = size * len(part) // len(times)
             self._add(window, slots[chosen], part, share, arrived_ns - int(part.min()))
             taken.append(window.index)
+            self._note_request(window, scan, resets=len(taken) == 1)
         self._refuse(times, windows, taken, arrived_ns)
         for index in taken:
             self._signals.take(scan, index * self._length_ns, (index + 1) * self._length_ns)
@@ -122,6 +128,14 @@ class Variant:
     def _add(self, window: Window, slots: Ids, times: Ids, size: int, lag_ns: int) -> None:
         window.add(slots, times, size, lag_ns)
         self._open_points += len(slots)
+
+    def _note_request(self, window: Window, scan: Scan, *, resets: bool = True) -> None:
+        """What is told of a request as a whole, in the first of the windows it has points of."""
+        if resets:
+            self._resets.take(scan, window.index)
+        if window.gzip_ratio is None:
+            start = scan.octets[:_GZIP_SAMPLE_BYTES].tobytes()
+            window.gzip_ratio = len(gzip.compress(start)) / len(start)
 
     def _refuse(self, times: Ids, windows: Ids, taken: list[int], arrived_ns: int) -> None:
         refused: npt.NDArray[np.bool_] = ~np.isin(windows, taken)
@@ -195,6 +209,10 @@ class Variant:
             bytes=window.bytes,
             requests=window.requests,
             duplicates=closed.duplicates,
+            counter_resets=self._resets.of(window.index),
+            gaps=closed.gaps,
+            metric_names=closed.metric_names,
+            gzip_ratio=window.gzip_ratio,
             late_points=late,
             max_lag_s=lag_ns / 1e9,
             streams=closed.streams,

@@ -29,6 +29,7 @@ class Window:
     requests: int = 0
     bytes: int = 0
     max_lag_ns: int = 0
+    gzip_ratio: float | None = None
     slots: list[npt.NDArray[np.int32]] = field(default_factory=list)
     """of each request"""
     times: list[Ids | int] = field(default_factory=list)
@@ -53,6 +54,9 @@ class Closed:
     duplicates: int
     streams: int
     active_series: int
+    gaps: int
+    """streams that were last seen before the window before"""
+    metric_names: int
     units: Ids
     recorded_units: Ids
 
@@ -70,13 +74,15 @@ class Ledger:
         registry = self._registry
         if not window.slots:
             nothing = np.empty(0, np.int64)
-            return Closed(0, 0, 0, 0, 0, nothing, nothing)
+            return Closed(0, 0, 0, 0, 0, 0, 0, nothing, nothing)
         slots = np.concatenate(window.slots).astype(np.int64)
         distinct = _distinct(slots, len(registry.slot_stream))
         streams = _distinct(registry.slot_stream.all[distinct], registry.streams)
         units = _distinct(registry.units_of(distinct), registry.units)
         recorded = distinct[registry.slot_recorded.all[distinct]]
         self._grow()
+        before = self._stream_last.all[streams]
+        gaps = int(np.count_nonzero((before != _NEVER) & (before < window.index - 1)))
         self._stream_last.all[streams] = window.index
         self._unit_last.all[units] = window.index
         return Closed(
@@ -85,6 +91,8 @@ class Ledger:
             duplicates=len(slots) - _distinct_points(window, registry.slot_stream.all, registry.streams, length_ns),
             streams=len(streams),
             active_series=int(registry.unit_weight.all[units].sum()),
+            gaps=gaps,
+            metric_names=len(_distinct(registry.unit_family.all[units], registry.families)),
             units=units,
             recorded_units=_distinct(registry.units_of(recorded), registry.units),
         )

@@ -65,6 +65,17 @@ class OutputSample(_Sample):
     bytes: int = Field(description="uncompressed OTLP bytes less those of phoenix.* labels")
     requests: int = Field(description="export requests")
     duplicates: int = Field(description="points whose identity and time were seen before")
+    counter_resets: int | None = Field(
+        default=None, description="counters and histogram counts that fell, by Prometheus-type series"
+    )
+    gaps: int | None = Field(
+        default=None, description="streams that came again after a whole window without them: staleness gaps"
+    )
+    metric_names: int | None = Field(default=None, description="distinct Prometheus metric families in this window")
+    gzip_ratio: float | None = Field(
+        default=None,
+        description="gzip size over size of the first 256 KiB of the window's first request; absent: no request came",
+    )
     late_points: int = Field(description="points that arrived after window_end + grace")
     max_lag_s: float = Field(description="largest arrival time minus point time, seconds")
     streams: int = Field(description="distinct OTLP identities in this window")
