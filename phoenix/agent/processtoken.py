@@ -18,7 +18,6 @@ from phoenix.agent.launch import ProcessObject
 from phoenix.agent.records import write_durable
 from phoenix.aio.backoff import Backoff
 from phoenix.aio.clock import Clock
-from phoenix.aio.tasks import wait_for_event
 from phoenix.apimachinery.errors import ApiError, Conflict, NotFound
 from phoenix.client.interface import Client
 
@@ -70,11 +69,10 @@ class ProcessToken:
         """Renew what is wanted, from the first look on: how long an adopted program's token is good nobody noted."""
         await self._wanted.wait()
         backoff = Backoff(1.0, 300.0)
-        never = asyncio.Event()
         while True:
             pause_s = self._renew_at - self._clock.monotonic()
             if self._renew_at and pause_s > 0:
-                _ = await wait_for_event(never, pause_s, clock=self._clock)
+                await self._clock.sleep(pause_s)
                 continue
             assert self._obj is not None
             try:
