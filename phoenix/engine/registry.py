@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from phoenix.engine.component import ExporterFactory, ExtensionFactory, ProcessorFactory, ReceiverFactory
-from phoenix.engine.exporters import debug, file, otlphttp, phoenix_tee, prometheus
+from phoenix.engine.exporters import debug, file, otlphttp, phoenix_tee, prometheus, remotewrite
 from phoenix.engine.extensions import health_check
 from phoenix.engine.processors import (
     attributes,
@@ -34,7 +34,14 @@ _PROCESSORS = (
     resource.FACTORY,
     transform.FACTORY,
 )
-_EXPORTERS = (debug.FACTORY, file.FACTORY, otlphttp.FACTORY, phoenix_tee.FACTORY, prometheus.FACTORY)
+_EXPORTERS = (
+    debug.FACTORY,
+    file.FACTORY,
+    otlphttp.FACTORY,
+    phoenix_tee.FACTORY,
+    prometheus.FACTORY,
+    remotewrite.FACTORY,
+)
 _EXTENSIONS = (health_check.FACTORY,)
 
 RECEIVERS: dict[str, ReceiverFactory] = {name: factory for factory in _RECEIVERS for name in factory.types}

@@ -32,6 +32,7 @@ WORKING = {
     "otlphttp": "{endpoint: 'http://127.0.0.1:1', retry_on_failure: {enabled: false}}",
     "phoenix_tee": "{targets: [{name: a, endpoint: 'http://127.0.0.1:1'}], interval: 1s}",
     "prometheus": "endpoint: '127.0.0.1:0'",
+    "prometheus_remote_write": "{endpoint: 'http://127.0.0.1:1', retry_on_failure: {enabled: false}}",
     "health_check": "endpoint: '127.0.0.1:0'",
 }
 FACTORIES = [
