@@ -7,12 +7,26 @@ A month is 30 days (2 592 000 s): what was measured is taken to repeat for that 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
+from phoenix.api.experiment import CostSpec
 from phoenix.api.pricebook import MeterUnit, PriceBookSpec, PriceMeter, PriceTier
 from phoenix.api.results import CostResult
 
 MONTH_S = 30 * 24 * 3600
 """Seconds of a month, as price lists extrapolate: 30 days."""
+
+
+MONTH_MINUTES = MONTH_S / 60
+_GIB = 1 << 30
+
+
+class Bound(Enum):
+    """Which end of what a vendor might count."""
+
+    LOW = -1
+    MEASURED = 0
+    HIGH = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +75,32 @@ def usage_of(*, active_series: int, samples: int, size_bytes: int, measured_s: f
     return Usage(active_series * hosts, samples * months * hosts, size_bytes * months * hosts)
 
 
-def price(book: PriceBookSpec, usage: Usage) -> Bill:
-    """The bill of a month.
+def price(book: PriceBookSpec, usage: Usage, *, hosts: int = 1, bound: Bound = Bound.MEASURED) -> Bill:
+    """The bill of a month, of a fleet of `hosts`; `bound`: with the least or most units its meters might count.
 
     Tiers are marginal, and their bounds count all units, those included for free among them: the free ones are the
     first. Units past the last bound are priced as its tier.
     """
-    lines = tuple(_line(meter, usage.of(meter.unit)) for meter in book.meters)
+    lines = tuple(_line(meter, *_billable(meter, usage, bound), hosts) for meter in book.meters)
     return Bill(sum(line.amount for line in lines), lines)
 
 
-def _line(meter: PriceMeter, units: float) -> BillLine:
-    amount, at = 0.0, min(meter.included, units)
+def _billable(meter: PriceMeter, usage: Usage, bound: Bound) -> tuple[float, str]:
+    """Units a meter counts, and how they came about where they are not what was measured."""
+    units, how = usage.of(meter.unit), ""
+    if meter.included_dpm is not None and meter.unit is MeterUnit.ACTIVE_SERIES:
+        by_points = usage.samples_per_month / MONTH_MINUTES / meter.included_dpm
+        if by_points > units:
+            units, how = (
+                by_points,
+                f"{_figure(by_points * meter.included_dpm)} a minute / {meter.included_dpm:g} included: ",
+            )
+    factor = {Bound.LOW: meter.low_factor, Bound.HIGH: meter.high_factor, Bound.MEASURED: 1.0}[bound]
+    return units * factor, how
+
+
+def _line(meter: PriceMeter, units: float, how: str, hosts: int) -> BillLine:
+    amount, at = 0.0, min(meter.included + meter.included_per_host * hosts, units)
     parts: list[str] = []
     for index, tier in enumerate(meter.tiers):
         last = index == len(meter.tiers) - 1
@@ -82,7 +110,9 @@ def _line(meter: PriceMeter, units: float) -> BillLine:
         amount += (end - at) * tier.price / tier.per
         parts.append(_part(end, at, tier, free=not parts and at > 0))
         at = end
-    return BillLine(meter.unit, units, amount, f"{meter.unit}: {' + '.join(parts) or f'{_figure(units)} are included'}")
+    return BillLine(
+        meter.unit, units, amount, f"{meter.unit}: {how}{' + '.join(parts) or f'{_figure(units)} are included'}"
+    )
 
 
 def _part(end: float, start: float, tier: PriceTier, *, free: bool) -> str:
@@ -96,9 +126,25 @@ def _figure(value: float) -> str:
     return f"{value:,.0f}" if value == int(value) else f"{value:,.4f}".rstrip("0")
 
 
-def compare_cost(name: str, book: PriceBookSpec, baseline: Usage, candidate: Usage, *, hosts: int) -> CostResult:
-    """Both bills by one book, with what they were made from."""
-    before, after = price(book, baseline), price(book, candidate)
+def collector_cost(spec: CostSpec, cores: float | None, uss_bytes: float | None) -> float | None:
+    """What collectors cost a month, all hosts: None without a rate, or without a reading of what has one."""
+    if (spec.core_month and cores is None) or (spec.gib_month and uss_bytes is None):
+        return None
+    if not spec.core_month and not spec.gib_month:
+        return None
+    return spec.hosts * (spec.core_month * (cores or 0.0) + spec.gib_month * (uss_bytes or 0.0) / _GIB)
+
+
+def compare_cost(
+    name: str, book: PriceBookSpec, baseline: Usage, candidate: Usage, *, hosts: int, added: float | None = None
+) -> CostResult:
+    """Both bills by one book, with what they were made from. `added`: what the candidate's collectors cost more."""
+    before, after = price(book, baseline, hosts=hosts), price(book, candidate, hosts=hosts)
+    ends = [
+        price(book, baseline, hosts=hosts, bound=bound).total - price(book, candidate, hosts=hosts, bound=bound).total
+        for bound in (Bound.LOW, Bound.HIGH)
+    ]
+    uncertain = any(meter.low_factor != 1 or meter.high_factor != 1 for meter in book.meters)
     inputs = {"hosts": float(hosts), "monthSeconds": float(MONTH_S)}
     for meter in book.meters:
         inputs[f"baseline.{meter.unit}"] = baseline.of(meter.unit)
@@ -109,6 +155,10 @@ def compare_cost(name: str, book: PriceBookSpec, baseline: Usage, candidate: Usa
         baseline=round(before.total, 4),
         candidate=round(after.total, 4),
         saving=round(before.total - after.total, 4),
+        saving_low=round(min(ends), 4) if uncertain else None,
+        saving_high=round(max(ends), 4) if uncertain else None,
+        collector_cost=round(added, 4) if added is not None else None,
+        net_saving=round(before.total - after.total - added, 4) if added is not None else None,
         confidence=book.confidence.value,
         inputs=inputs,
         formula=f"baseline: {before.formula}; candidate: {after.formula}",

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from phoenix.analysis.cost import Usage, compare_cost, usage_of
+from phoenix.analysis.cost import Usage, collector_cost, compare_cost, usage_of
 from phoenix.analysis.criteria import NOT_COMPARABLE, Compared, compare, judge_criteria
 from phoenix.analysis.early import find_early_stop
 from phoenix.analysis.model import AnalysisInput, AnalysisOutcome, EarlyStop, JudgedVariant
@@ -74,11 +74,11 @@ def _variant(inputs: AnalysisInput, joined: Joined, variant: JudgedVariant, comp
     )
     result.critical = {name: part.ratio for name, part in compared.coverage.items() if part.ratio is not None}
     result.criteria = judge_criteria(inputs.analysis.criteria, compared)
-    result.cost = _costs(inputs, joined, compared)
+    result.cost = _costs(inputs, joined, compared, variant.name)
     return result
 
 
-def _costs(inputs: AnalysisInput, joined: Joined, compared: Compared) -> list[CostResult]:
+def _costs(inputs: AnalysisInput, joined: Joined, compared: Compared, candidate: str) -> list[CostResult]:
     if compared.totals is None or compared.baseline is None:
         return []
     measured_s = len(joined.complete) * inputs.window_ns / 1e9
@@ -93,9 +93,18 @@ def _costs(inputs: AnalysisInput, joined: Joined, compared: Compared) -> list[Co
             hosts=hosts,
         )
 
+    def collectors(variant: str) -> float | None:
+        cpu = cpu_seconds(inputs, joined, variant)
+        return collector_cost(
+            inputs.cost, cpu / measured_s if cpu is not None else None, uss_bytes(inputs, joined, variant)
+        )
+
     before, after = usage(compared.baseline), usage(compared.totals)
+    base, cand = collectors(inputs.baseline.name), collectors(candidate)
+    added = cand - base if base is not None and cand is not None and not compared.comparison.not_comparable else None
     return [
-        compare_cost(name, inputs.price_books[name], before, after, hosts=hosts) for name in inputs.cost.price_books
+        compare_cost(name, inputs.price_books[name], before, after, hosts=hosts, added=added)
+        for name in inputs.cost.price_books
     ]
 
 

@@ -192,6 +192,8 @@ class CostSpec(Model):
         default_factory=list, description="names of PriceBooks; each gives a bill", json_schema_extra=SET
     )
     hosts: int = Field(default=1, ge=1, description="assumed fleet: this run's input times this number")
+    core_month: float = Field(default=0.0, ge=0, description="what a CPU core costs a month; nets collectors' CPU")
+    gib_month: float = Field(default=0.0, ge=0, description="what a GiB of memory costs a month; nets collectors'")
 
 
 class Decision(StrEnum):

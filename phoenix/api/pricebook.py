@@ -41,6 +41,22 @@ class PriceMeter(Model):
 
     unit: MeterUnit = Field(description="what is counted")
     included: float = Field(default=0.0, ge=0, description="units a month that are free")
+    included_per_host: float = Field(
+        default=0.0, ge=0, description="units a month that are free for each of cost.hosts, pooled"
+    )
+    included_dpm: float | None = Field(
+        default=None,
+        gt=0,
+        description="data points a minute a series may send; above it (activeSeries only) points divided by this are "
+        "billed as series",
+    )
+    low_factor: float = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        description="least units billed for each measured, where the vendor's count is uncertain",
+    )
+    high_factor: float = Field(default=1.0, ge=1, description="most units billed for each measured")
     tiers: list[PriceTier] = Field(min_length=1, description="marginal tiers, cheapest bound first")
 
 

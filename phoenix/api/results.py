@@ -99,6 +99,12 @@ class CostResult(Model):
     baseline: float = Field(description="a month, whole fleet")
     candidate: float = Field(description="a month, whole fleet")
     saving: float = Field(description="baseline minus candidate")
+    saving_low: float | None = Field(default=None, description="least saving, where the vendor's count is uncertain")
+    saving_high: float | None = Field(default=None, description="most saving, where the vendor's count is uncertain")
+    collector_cost: float | None = Field(
+        default=None, description="added a month by the candidate's CPU and memory; absent without rates or readings"
+    )
+    net_saving: float | None = Field(default=None, description="saving less collectorCost")
     confidence: str = Field(default="", description="of the price book")
     inputs: dict[str, float] = Field(default_factory=dict, description="what the sums were made from, units in names")
     formula: str = Field(default="", description="the sum in words")

@@ -236,7 +236,14 @@ def _bill(bill: CostResult) -> tuple[Grid, list[str]]:
     inputs = Grid((), right=(1,))
     for name, value in bill.inputs.items():
         inputs.add(name, f"{value:,.6g}" if abs(value) < 1e6 else f"{value:,.0f}")
-    lines = ["", "made from:", *(f"  {line}" for line in inputs.lines(76))]
+    lines = []
+    if bill.saving_low is not None and bill.saving_high is not None:
+        span = f"{money(bill.saving_low, bill.currency)} to {money(bill.saving_high, bill.currency)}"
+        lines.append(f"saving from {span}: how the vendor counts is uncertain")
+    if bill.collector_cost is not None and bill.net_saving is not None:
+        added = money(bill.collector_cost, bill.currency)
+        lines.append(f"collectors cost {added} more: {money(bill.net_saving, bill.currency)} saved after that")
+    lines += ["", "made from:", *(f"  {line}" for line in inputs.lines(76))]
     return grid, [*lines, "", "formula:", *(f"  {part}" for part in bill.formula.split("; ") if part)]
 
 

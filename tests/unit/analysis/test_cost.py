@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from phoenix.analysis.cost import MONTH_S, Usage, compare_cost, price, usage_of
+from phoenix.analysis.cost import MONTH_S, Usage, collector_cost, compare_cost, price, usage_of
+from phoenix.api.experiment import CostSpec
 from phoenix.api.pricebook import PriceBook, PriceBookSpec
 
 CATALOG = Path(__file__).parents[3] / "resources" / "catalog" / "pricebooks.yaml"
@@ -79,9 +80,61 @@ def test_a_person_can_redo_the_sum() -> None:
 
 
 def test_the_book_that_ships_says_that_it_is_made_up() -> None:
-    (wire,) = YAML(typ="safe", pure=True).load_all(CATALOG.read_text())
+    wire = next(iter(YAML(typ="safe", pure=True).load_all(CATALOG.read_text())))
     shipped = PriceBook.from_wire(wire)
     assert (shipped.metadata.name, shipped.spec.confidence.value) == ("illustrative", "illustrative")
     assert "illustrative" in shipped.spec.product
     # (50 000 − 10 000) · 5/1000 + 10 000 M · 0.10/M + 2 960 M · 0.05/M
     assert price(shipped.spec, Usage(50_000, SAMPLES[0], 0)).total == pytest.approx(200 + 1000 + 148)
+
+
+def shipped(name: str, **meter: float) -> PriceBookSpec:
+    """A shipped book, with fields of its one meter changed as the worked check asks."""
+    books = {wire["metadata"]["name"]: wire for wire in YAML(typ="safe").load_all(CATALOG.read_text())}
+    found = PriceBook.from_wire(books[name]).spec
+    return found.model_copy(update={"meters": [found.meters[0].model_copy(update=meter)]})
+
+
+@pytest.mark.parametrize(
+    ("name", "changed", "baseline", "candidate"),
+    [
+        ("datadog-timeseries", {"included_per_host": 0}, 2500.00, 625.00),
+        ("grafana-cloud", {}, 1885.00, 422.50),
+        ("google-prometheus", {}, 777.60, 194.40),
+        ("amazon-prometheus", {"included": 0}, 563.60, 223.40),
+        ("azure-prometheus", {}, 207.36, 51.84),
+    ],
+)
+def test_the_worked_check_of_the_vendors_books(
+    name: str, changed: dict[str, float], baseline: float, candidate: float
+) -> None:
+    before, after = (Usage(series, samples, 0) for series, samples in zip((50_000, 12_500), SAMPLES, strict=True))
+    result = compare_cost(name, shipped(name, **changed), before, after, hosts=1)
+    assert (round(result.baseline, 2), round(result.candidate, 2)) == (baseline, candidate)
+
+
+def test_an_allotment_may_swallow_the_saving() -> None:
+    result = compare_cost("d", shipped("datadog-timeseries"), Usage(90_000, 0, 0), Usage(10_000, 0, 0), hosts=1_000)
+    assert (result.baseline, result.candidate, result.saving) == (0, 0, 0)
+
+
+def test_points_are_billed_as_series_only_above_what_is_included() -> None:
+    book_ = shipped("grafana-cloud", included=0)
+    slow, fast = (Usage(1_000, 1_000 * a_minute * 43_200, 0) for a_minute in (0.5, 6))
+    assert price(book_, slow).total == pytest.approx(6.5)
+    assert price(book_, fast).total == pytest.approx(39.0)
+    assert "6,000 a minute / 1 included" in price(book_, fast).formula
+
+
+def test_an_uncertain_mapping_gives_a_range_and_collectors_are_netted() -> None:
+    book_ = shipped("new-relic", included=0)
+    result = compare_cost("n", book_, Usage(0, 0, 100e9), Usage(0, 0, 50e9), hosts=1, added=3.0)
+    assert (result.saving, result.saving_low, result.saving_high) == (20.0, 10.0, 100.0)
+    assert (result.collector_cost, result.net_saving) == (3.0, 17.0)
+
+
+def test_collectors_cost_what_they_take_and_nothing_is_made_up() -> None:
+    spec = CostSpec(core_month=20.0, gib_month=4.0, hosts=10)
+    assert collector_cost(spec, 0.5, float(1 << 29)) == pytest.approx(120.0)
+    assert collector_cost(spec, None, 1.0) is None
+    assert collector_cost(CostSpec(), 0.5, 1.0) is None
