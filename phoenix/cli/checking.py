@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -20,15 +21,20 @@ from phoenix.cli.rendering import Planned, planned, render_planned, resolve_plan
 from phoenix.manifest.objects import ManifestObject
 from phoenix.otlp.errors import QueryError
 from phoenix.pipelines.errors import Finding, PipelineError, Severity
+from phoenix.pipelines.parameters import stand_ins
 from phoenix.promql.errors import PromqlError
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Lines that begin with file:line. Errors keep a manifest from working, warnings do not."""
+    """Lines that begin with file:line. Errors keep a manifest from working, warnings do not.
+
+    `found`: the same one by one, with the place of each; without faults of fields, which are lines only.
+    """
 
     errors: list[str]
     warnings: list[str]
+    found: tuple[tuple[str, Finding], ...] = ()
 
 
 def check(found: ManifestObject, catalogue: Catalogue) -> Report:
@@ -49,26 +55,44 @@ def check(found: ManifestObject, catalogue: Catalogue) -> Report:
             findings += _pipelines(obj, obj.spec.engine, catalogue)
         case PipelineTemplate():
             findings += _template(obj)
+    placed = tuple(dict.fromkeys((_place(found, item, catalogue), item) for item in findings))
     lines = {
-        severity: [_line(found, item, catalogue) for item in findings if item.severity is severity]
+        severity: [f"{where}: {found.ref}: {item}" for where, item in placed if item.severity is severity]
         for severity in Severity
     }
-    return Report(_unique(lines[Severity.ERROR]), _unique(lines[Severity.WARNING]))
+    return Report(_unique(lines[Severity.ERROR]), _unique(lines[Severity.WARNING]), placed)
+
+
+def rendered_configs(found: ManifestObject, catalogue: Catalogue) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What its collectors would run, by path of the pipeline; what cannot be rendered is left out."""
+    obj = found.kind.from_wire(found.wire)
+    if isinstance(obj, PipelineTemplate):
+        source = PipelineSource(template_ref=NameRef(name=obj.metadata.name), parameters=stand_ins(obj.spec.parameters))
+        plans = [Planned("", source, "spec", None, {})]
+    elif isinstance(obj, Experiment | PipelineDeployment):
+        plans = list(planned(obj))
+    else:
+        return
+    for plan in plans:
+        try:
+            yield plan.path, render_planned(plan, resolve_planned(plan, catalogue.templates.get).config).config
+        except PipelineError:
+            continue  # the findings say why
 
 
 def _unique(lines: list[str]) -> list[str]:
     return list(dict.fromkeys(lines))
 
 
-def _line(found: ManifestObject, item: Finding, catalogue: Catalogue) -> str:
-    """A finding with the line it is about: of the document, or of the template the path begins with."""
+def _place(found: ManifestObject, item: Finding, catalogue: Catalogue) -> str:
+    """The file and line a finding is about: of the document, or of the template the path begins with."""
     origin, path = found, item.path
     if path.startswith("PipelineTemplate/"):
         name, _, inside = path.removeprefix("PipelineTemplate/").partition(".")
         template = catalogue.templates.get(name)
         origin = catalogue.origins.get(template.metadata.name, found) if template else found
         path = inside if origin is not found or found.wire["kind"] == "PipelineTemplate" else ""
-    return f"{origin.where(path)}: {found.ref}: {item}"
+    return origin.where(path)
 
 
 def _warning(path: str, message: str, hint: str) -> Finding:
@@ -131,13 +155,10 @@ def _one_pipeline(plan: Planned, kind: Engine, catalogue: Catalogue) -> Iterator
 
 
 def _template(template: PipelineTemplate) -> Iterator[Finding]:
-    """With its defaults; parameters without one keep the rest from being checked, which is said."""
-    needed = [item.name for item in template.spec.parameters if item.default is None]
-    if needed:
-        message = f"{', '.join(needed)} have no default: the configuration is checked only where the template is used"
-        yield _warning("spec.parameters", message, "")
-        return
-    source = PipelineSource(template_ref=NameRef(name=template.metadata.name))
+    """With its defaults, and stand-ins for parameters that have none."""
+    source = PipelineSource(
+        template_ref=NameRef(name=template.metadata.name), parameters=stand_ins(template.spec.parameters)
+    )
     plan = Planned("", source, "spec", None, {})
     own = Catalogue(templates={template.metadata.name: template})
     for item in _one_pipeline(plan, Engine.EMBEDDED, own):

@@ -78,6 +78,7 @@ VERBS: tuple[Verb, ...] = (
     Verb("uncordon", "let a host be used again", _HOSTS),
     Verb("drain", "move what runs on a host away, before it is taken down", _HOSTS),
     Verb("validate", "check manifests without a server", _FILES),
+    Verb("convert", "mend pipelines of an older Phoenix", _FILES),
     Verb("render", "print what each collector would run", _FILES),
     Verb("explain", "say what a kind or a field is for", _OTHER),
     Verb("api-resources", "list the kinds and their short names", _OTHER),

@@ -1,0 +1,87 @@
+"""Legacy templates: mended where it is plain what was meant, told, and refused where it is not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from phoenix import engine
+from phoenix.pipelines.legacy import convert
+
+LEGACY = """
+receivers:
+  otlp: {protocols: {http: {endpoint: "${OTLP_ENDPOINT:-127.0.0.1:4318}"}}}
+processors:
+  batch: {timeout: 5}
+  memory_limiter: {check_interval: 1, limit_mib: 512}
+  probabilistic_sampler: {sampling_percentage: 10}
+  groupbyattrs: {keys: [category], aggregation_type: sum}
+  filter/noise:
+    metrics:
+      metric: ['name =~ "^go_.*"']
+exporters:
+  logging: {loglevel: debug}
+service:
+  telemetry: {metrics: {address: ":8888"}}
+  pipelines:
+    metrics:
+      receivers: [otlp]
+      processors: [batch, filter/noise, probabilistic_sampler, groupbyattrs, memory_limiter]
+      exporters: [logging]
+"""
+
+
+def loaded(text: str) -> dict[str, Any]:
+    found: dict[str, Any] = YAML(typ="safe", pure=True).load(text)
+    return found
+
+
+def test_what_is_plain_is_mended_told_and_runs() -> None:
+    before = loaded(LEGACY)
+    made = convert(before)
+    assert before == loaded(LEGACY)
+    assert made.refused == []
+    assert made.config["receivers"]["otlp"]["protocols"]["http"]["endpoint"] == "${env:OTLP_ENDPOINT:-127.0.0.1:4318}"
+    assert made.config["processors"]["batch"] == {"timeout": "5s"}
+    assert made.config["processors"]["filter/noise"]["metrics"]["metric"] == ['IsMatch(name, "^go_.*")']
+    assert made.config["exporters"] == {"debug": {"verbosity": "detailed"}}
+    assert made.config["service"]["telemetry"] == {"metrics": {}}
+    steps = made.config["service"]["pipelines"]["metrics"]["processors"]
+    assert steps == ["memory_limiter", "filter/noise", "groupbyattrs", "transform/groupbyattrs-sum", "batch"]
+    del made.config["processors"]["probabilistic_sampler"]  # defined and not used is nothing to a collector
+    assert engine.check(made.config, {}) == []
+    assert len(made.changes) == 9
+
+
+def test_converting_again_changes_nothing() -> None:
+    once = convert(loaded(LEGACY))
+    again = convert(once.config)
+    assert (again.config, again.changes) == (once.config, [])
+
+
+@pytest.mark.parametrize(
+    ("processor", "code"),
+    [
+        ("topk: {k: 20}", "NoSuchComponent"),
+        ("adaptive_filter: {}", "NoSuchComponent"),
+        ("filter/keep_important: {metrics: {metric: ['name == \"a\"']}}", "InvertedFilter"),
+        ("filter: {metrics: {metric: ['value < 0.01']}}", "ValueOfMetric"),
+        ("transform: {metric_statements: ['set(a, case(x, 1))']}", "NotOttl"),
+    ],
+)
+def test_what_would_be_guessing_is_refused_with_a_way_on(processor: str, code: str) -> None:
+    name = processor.partition(":")[0]
+    made = convert(
+        loaded(
+            f"receivers: {{otlp: {{}}}}\nprocessors:\n  {processor}\nexporters: {{debug: {{}}}}\n"
+            f"service: {{pipelines: {{metrics: {{receivers: [otlp], processors: [{name}], exporters: [debug]}}}}}}"
+        )
+    )
+    assert [item.code for item in made.refused] == [code]
+    assert made.refused[0].hint
+
+
+def test_a_text_that_is_no_pipeline_is_refused() -> None:
+    assert [item.path for item in convert({"receivers": {}}).refused] == ["config.service"]
