@@ -101,7 +101,7 @@ class Registry:
         self.slot_own_bytes = Column(np.int64)
         self.slot_recorded = Column(np.bool_)
         self.unit_weight = Column(np.int64)
-        self.unit_family = Column(np.int32)
+        self.unit_family = Column(np.int64)
         """number of the metric family it belongs to"""
         self.unit_parent = Column(np.int64)
         """the unit it is a part of, or -1"""

@@ -26,7 +26,7 @@ from phoenix.samples.model import OutputSample
 _MAX_OPEN_WINDOWS = 64
 _MAX_OPEN_POINTS = 20_000_000
 _MAX_GAP = 5_000
-_GZIP_SAMPLE_BYTES = 256 << 10
+_GZIP_SAMPLE_BYTES = 64 << 10
 
 
 class Overloaded(Exception):

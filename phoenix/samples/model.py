@@ -74,7 +74,7 @@ class OutputSample(_Sample):
     metric_names: int | None = Field(default=None, description="distinct Prometheus metric families in this window")
     gzip_ratio: float | None = Field(
         default=None,
-        description="gzip size over size of the first 256 KiB of the window's first request; absent: no request came",
+        description="gzip size over size of the first 64 KiB of the window's first request; absent: no request came",
     )
     late_points: int = Field(description="points that arrived after window_end + grace")
     max_lag_s: float = Field(description="largest arrival time minus point time, seconds")

@@ -20,7 +20,8 @@ def counter(values: dict[str, int], time: int, *, temporality: int = 2, start: i
     for user, value in values.items():
         point = metric.sum.data_points.add(time_unix_nano=time, start_time_unix_nano=start, as_int=value)
         point.attributes.add(key="user").value.string_value = user
-    return request.SerializeToString()
+    payload: bytes = request.SerializeToString()
+    return payload
 
 
 def metered(*payloads: tuple[int, bytes]) -> list[OutputSample]:
