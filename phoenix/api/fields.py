@@ -12,6 +12,7 @@ from phoenix.api.structural import INT_OR_STRING, PRESERVE, JsonObject
 
 _ABSENT: Final = object()
 _CONTAINERS: Final = (dict, list)
+_TOO_LARGE: Final = 2**63
 
 
 class FieldNode:
@@ -23,7 +24,8 @@ class FieldNode:
     """
 
     _default: Any
-    __slots__ = ("_default", "_defaults", "apart", "items", "preserve", "properties", "values")
+    __slots__ = ("_default", "_defaults", "apart", "items", "preserve", "properties", "values",
+                 "whole")  # fmt: skip
 
     def __init__(self, schema: JsonObject) -> None:
         self.properties = {name: FieldNode(child) for name, child in schema.get("properties", {}).items()}
@@ -32,6 +34,7 @@ class FieldNode:
         kind = schema.get("x-kubernetes-list-type")
         keys: tuple[str, ...] = tuple(schema.get("x-kubernetes-list-map-keys", ()))
         self.apart = keys if kind in ("set", "map") else None
+        self.whole = schema.get("type") == "integer"
         self.preserve = bool(schema.get(PRESERVE) or schema.get(INT_OR_STRING))
         self._defaults = [
             (name, node._default) for name, node in self.properties.items() if node._default is not _ABSENT
@@ -98,7 +101,12 @@ class FieldNode:
             else:
                 dropped.append(key)
                 continue
-            kept[key] = node.complete(child, dropped) if isinstance(child, _CONTAINERS) else child
+            if isinstance(child, _CONTAINERS):
+                kept[key] = node.complete(child, dropped)
+            elif node.whole and isinstance(child, float) and child.is_integer() and abs(child) < _TOO_LARGE:
+                kept[key] = int(child)  # as upstream of custom resources: JSON has one kind of number, 2.0 is 2
+            else:
+                kept[key] = child
         for key, default in self._defaults:
             if key not in kept:
                 kept[key] = copied(default) if isinstance(default, _CONTAINERS) else default

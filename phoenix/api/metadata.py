@@ -18,6 +18,7 @@ MAX_ANNOTATIONS_BYTES = 256 * 1024
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?\Z")
 _DNS_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\Z")
 _WORD = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?\Z")
+_API_VERSION = re.compile(r"([^/]+/)?[^/]+\Z")
 _INVALID = "FieldValueInvalid"
 
 NAMED_IN_LABELS = frozenset({"Namespace", "Experiment", "PipelineDeployment", "Host", "ManifestSource"})
@@ -140,6 +141,15 @@ def _finalizer_causes(finalizers: Any) -> Iterator[Cause]:
             yield Cause(_INVALID, f"Invalid value: {shown(finalizer)}: {problem}", f"metadata.finalizers[{index}]")
 
 
+def _owner_type_causes(owner: JsonObject, at: str) -> Iterator[Cause]:
+    version = owner.get("apiVersion")
+    if isinstance(version, str) and version and not _API_VERSION.match(version):
+        message = f"Invalid value: {shown(version)}: must be VERSION or GROUP/VERSION, such as phoenix.io/v1alpha1"
+        yield Cause(_INVALID, message, f"{at}.apiVersion")
+    if (version, owner.get("kind")) == ("v1", "Event"):
+        yield Cause(_INVALID, "Invalid value: an Event cannot own anything", at)
+
+
 def _owner_causes(owners: Any) -> Iterator[Cause]:
     controllers: list[str] = []
     for index, owner in enumerate(owners if isinstance(owners, list) else ()):
@@ -148,6 +158,7 @@ def _owner_causes(owners: Any) -> Iterator[Cause]:
         for field in ("apiVersion", "kind", "name", "uid"):
             if owner.get(field) == "":
                 yield _required(f"metadata.ownerReferences[{index}].{field}", "must not be empty")
+        yield from _owner_type_causes(owner, f"metadata.ownerReferences[{index}]")
         if owner.get("controller") is True:
             controllers.append(str(owner.get("name")))
     if len(controllers) > 1:

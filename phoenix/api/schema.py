@@ -47,7 +47,9 @@ def _node(kind: type[Resource]) -> FieldNode:
 
 @cache
 def _lists(kind: type[Resource]) -> ListNode:
-    return ListNode(structural_schema(kind))
+    # Not of metadata: as upstream, which checks the lists there by rules of its own and lets a finalizer be twice.
+    schema = structural_schema(kind)
+    return ListNode(schema | {"properties": {**schema["properties"], "metadata": {}}})
 
 
 @cache

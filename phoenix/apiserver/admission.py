@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from phoenix.api.schema import complete, plain, unknown_fields, validate
+from phoenix.api.validation import shown
 from phoenix.apimachinery.errors import BadRequest, Cause, Invalid
-from phoenix.apimachinery.meta import Resource
+from phoenix.apimachinery.meta import GROUP, Resource
+from phoenix.apiserver.objectmeta import distinct_owners
 from phoenix.apiserver.options import FieldValidation
 from phoenix.apiserver.pipelinewarnings import LINTED, pipeline_warnings
+from phoenix.apiserver.repeated import strict_error
 
 
 def default_type(kind: type[Resource], wire: dict[str, Any]) -> dict[str, Any]:
@@ -16,10 +19,13 @@ def default_type(kind: type[Resource], wire: dict[str, Any]) -> dict[str, Any]:
 
     Raises:
         BadRequest: they are there and say something else, or metadata is no object.
+        Invalid: the kind is another, in our own group's version; so upstream, too, has it of custom resources.
     """
     info = kind.info
     found = (wire.get("apiVersion") or info.api_version, wire.get("kind") or info.kind)
     if found != (info.api_version, info.kind):
+        if info.group == GROUP and found[0] == info.api_version:
+            raise other_type(kind, wire, "kind", info.kind)
         msg = (
             f"the object is {found[1]} of {found[0]}, but this URL is for {info.kind} of {info.api_version}: "
             "send it to its own URL or correct apiVersion and kind"
@@ -32,6 +38,15 @@ def default_type(kind: type[Resource], wire: dict[str, Any]) -> dict[str, Any]:
         raise BadRequest('metadata must be an object, such as {"name": "example"}')
     head = {"apiVersion": info.api_version, "kind": info.kind, "metadata": metadata}
     return head | wire | head  # the first for the order, the last for the values
+
+
+def other_type(kind: type[Resource], wire: dict[str, Any], field: str, expected: str) -> Invalid:
+    """The answer to an object whose `field`, kind or apiVersion, is not what it must be on this URL."""
+    metadata, given = wire.get("metadata"), str(wire.get("kind") or kind.info.kind)
+    name = str(metadata.get("name") or "") if isinstance(metadata, dict) else ""
+    cause = Cause("FieldValueInvalid", f"Invalid value: {shown(wire.get(field))}: must be {expected}", field)
+    msg = f'{given}.{kind.info.group} "{name}" is invalid: {field}: {cause.message}'
+    return Invalid(msg, name=name, group=kind.info.group, kind=given, causes=[cause])
 
 
 def admit(kind: type[Resource], wire: dict[str, Any], mode: FieldValidation) -> tuple[dict[str, Any], list[str]]:
@@ -51,12 +66,8 @@ def admit(kind: type[Resource], wire: dict[str, Any], mode: FieldValidation) -> 
     if has_unknown and mode is not FieldValidation.IGNORE:
         warnings = [f'unknown field "{path}"' for path in unknown_fields(kind, wire)]
         if mode is FieldValidation.STRICT:
-            info = kind.info
-            msg = (
-                f'{info.kind} in version "{info.version}" cannot be handled as a {info.kind}: strict decoding error: '
-                + ", ".join(warnings)
-            )
-            raise BadRequest(msg)
+            raise strict_error(kind, warnings)
+    warnings += distinct_owners(admitted.get("metadata"))
     if causes := validate(kind, admitted):
         metadata = admitted.get("metadata")
         raise invalid(kind, str(metadata.get("name") or "") if isinstance(metadata, dict) else "", causes)

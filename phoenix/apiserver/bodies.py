@@ -14,6 +14,8 @@ from phoenix.manifest.document import parse_document
 
 _JSON = "application/json"
 _YAML = "application/yaml"
+NOT_JSON = (_YAML, protobuf.CONTENT_TYPE)
+"""Content types of bodies that are objects and no JSON."""
 
 
 async def read_object(request: web.BaseRequest) -> dict[str, Any]:

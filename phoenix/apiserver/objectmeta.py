@@ -7,7 +7,8 @@ import secrets
 from datetime import datetime
 from typing import Any
 
-from phoenix.apimachinery.conditions import timestamp
+from phoenix.api.validation import shown
+from phoenix.apimachinery.conditions import parse_timestamp, timestamp
 from phoenix.apimachinery.errors import Cause
 
 _NAME_LIMIT = 63
@@ -19,6 +20,9 @@ KEPT_FROM_LIVE = ("name", "namespace", "uid", "creationTimestamp", "deletionTime
                   "generation", "resourceVersion", "generateName")  # fmt: skip
 _SERVER_OWNED = ("uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds",
                  "generation", "managedFields")  # fmt: skip
+
+
+_COLLECTIONS = ("labels", "annotations", "finalizers", "ownerReferences")
 
 
 def stamp_new(metadata: dict[str, Any], *, now: datetime, generation: bool) -> None:
@@ -54,6 +58,54 @@ def keep_from_live(metadata: dict[str, Any], live: dict[str, Any]) -> None:
         else:
             metadata.pop(field, None)
     metadata.pop("managedFields", None)
+
+
+def without_empty(metadata: dict[str, Any]) -> None:
+    """Drop lists and maps with nothing in them: absent means the same, and is how upstream keeps it."""
+    for field in _COLLECTIONS:
+        if field in metadata and metadata[field] in ([], {}):
+            del metadata[field]
+
+
+def distinct_owners(metadata: Any) -> list[str]:
+    """Drop owners that are there before, the same in everything; warnings that say so, in upstream's words."""
+    owners = metadata.get("ownerReferences") if isinstance(metadata, dict) else None
+    if not isinstance(owners, list) or len(owners) < 2:
+        return []
+    kept: list[Any] = []
+    dropped: list[str] = []
+    for owner in owners:
+        if owner in kept:
+            dropped.append(str(owner.get("uid")) if isinstance(owner, dict) else "")
+        else:
+            kept.append(owner)
+    if not dropped:
+        return []
+    metadata["ownerReferences"] = kept
+    return [
+        ".metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may "
+        "reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: "
+        + ", ".join(sorted(set(dropped)))
+    ]
+
+
+def check_immutable(metadata: dict[str, Any], live: dict[str, Any]) -> list[Cause]:
+    """Causes why a client's word on deletion may not stand. Absent is no word: the live object's is kept."""
+    return [
+        Cause("FieldValueInvalid", f"Invalid value: {shown(given)}: field is immutable", f"metadata.{field}")
+        for field in ("deletionTimestamp", "deletionGracePeriodSeconds")
+        if (given := metadata.get(field)) is not None and not _same_time(given, live.get(field))
+    ]
+
+
+def _same_time(given: Any, stored: Any) -> bool:
+    """Equal, or the same moment written otherwise, as clients do that read times and write them again."""
+    if given == stored:
+        return True
+    try:
+        return parse_timestamp(given) == parse_timestamp(stored)
+    except (ValueError, TypeError, AttributeError):
+        return False
 
 
 def check_finalizers(old: dict[str, Any], new: dict[str, Any]) -> list[Cause]:

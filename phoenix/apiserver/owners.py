@@ -94,7 +94,11 @@ def check_config(target: Target, config: Wire) -> None:
     """What an applied configuration may not hold. Raises BadRequest."""
     info = target.kind.info
     version = config.get("apiVersion")
-    if version and version != info.api_version:
+    if not version or not config.get("kind"):
+        raise BadRequest(f"an applied configuration says what it is: apiVersion {info.api_version}, kind {info.kind}")
+    if config["kind"] != info.kind:
+        raise BadRequest(f"invalid object type: {version}, Kind={config['kind']}: this URL is for {info.kind}")
+    if version != info.api_version:
         msg = f"Incorrect version specified in apply patch. Specified patch version: {version}, expected: "
         raise BadRequest(msg + info.api_version)
     metadata = config.get("metadata", {})

@@ -40,7 +40,7 @@ def json_patch(target: Any, patch: Any) -> Any:
 
     Raises:
         BadRequest: the patch is not a list of operations.
-        Invalid: an operation cannot be done, or a test does not hold (clients use it as a precondition).
+        Invalid: an operation is none, or cannot be done, or a test does not hold (clients use it as a precondition).
     """
     if not isinstance(patch, list):
         msg = 'a JSON patch is a list of operations, such as [{"op": "add", "path": "/spec/x", "value": 1}]'
@@ -68,17 +68,19 @@ class _CannotApply(Exception):
 
 
 def _check_form(number: int, operation: Any) -> None:
-    op = operation.get("op") if isinstance(operation, dict) else None
+    if not isinstance(operation, dict):
+        raise BadRequest(f"operation {number} of the patch must be an object with op and path")
+    op = operation.get("op")
     if not isinstance(op, str) or op not in _MEMBERS:
         msg = f"operation {number} of the patch needs an op: add, remove, replace, move, copy or test"
-        raise BadRequest(msg)
+        raise Invalid(msg)
     for member in ("path", *_MEMBERS[op]):
         if member not in operation or (member != "value" and not isinstance(operation[member], str)):
             msg = f"operation {number} of the patch ({op}) needs a {member}"
-            raise BadRequest(msg)
+            raise Invalid(msg)
         if member != "value" and operation[member] and not operation[member].startswith("/"):
             msg = f"operation {number} of the patch: {member} {operation[member]!r} must begin with /"
-            raise BadRequest(msg)
+            raise Invalid(msg)
 
 
 def _apply(document: Any, operation: dict[str, Any]) -> Any:

@@ -17,8 +17,7 @@ from phoenix.apimachinery.conditions import timestamp
 from phoenix.apimachinery.errors import (
     AlreadyExists,
     BadRequest,
-    Cause,
-    Conflict,
+    Invalid,
     NotFound,
     ServerTimeout,
 )
@@ -26,8 +25,22 @@ from phoenix.apiserver.access.guards import Guards
 from phoenix.apiserver.admission import admit, default_type, invalid
 from phoenix.apiserver.codec import with_resource_version
 from phoenix.apiserver.deletion import finalizers_for, mark_going, set_finalizers
+from phoenix.apiserver.identity import (
+    check_form,
+    check_identity,
+    check_namespace,
+    check_preconditions,
+    conflict,
+    not_a_result,
+)
 from phoenix.apiserver.namespaces import NamespaceGate
-from phoenix.apiserver.objectmeta import check_finalizers, keep_from_live, stamp_new
+from phoenix.apiserver.objectmeta import (
+    check_finalizers,
+    check_immutable,
+    keep_from_live,
+    stamp_new,
+    without_empty,
+)
 from phoenix.apiserver.options import DeleteOptions, WriteOptions
 from phoenix.apiserver.owners import Owners, applied, claim_new, take_managed
 from phoenix.apiserver.strategy import Wire, strategy_of
@@ -99,13 +112,20 @@ class Registry:
         strategy = strategy_of(kind)
         wire = default_type(kind, wire)
         metadata: dict[str, Any] = wire["metadata"]
-        _check_namespace(target, metadata)
+        check_namespace(target, metadata)
         if metadata.get("resourceVersion"):
             raise BadRequest("resourceVersion should not be set on objects to be created")
         if kind.info.has_status:
             wire.pop("status", None)
         strategy.prepare_create(wire)
-        wire, warnings = admit(kind, wire, options.field_validation)
+        try:
+            wire, warnings = admit(kind, wire, options.field_validation)
+            if strategy.check_create is not None and (causes := strategy.check_create(wire)):
+                raise invalid(kind, str(wire["metadata"].get("name") or ""), causes)
+        except Invalid:
+            if target.namespace:  # as upstream: where the namespace is not there, that is what is wrong
+                self._gate.admit(target.namespace, str(metadata.get("name") or ""), target)
+            raise
         metadata = wire["metadata"]
         now = self.now()
         stamp_new(metadata, now=now, generation=strategy.has_generation)
@@ -141,11 +161,15 @@ class Registry:
             live = self.live(target)
             old: Wire = orjson.loads(live.value)
             wanted = change(orjson.loads(live.value))
+            check_form(target.kind, wanted, options, patch=patch)
             owners = Owners(target, options, take_managed(old), take_managed(wanted))
             new = self._changed(target, old, wanted, patch=patch)
             if new == old and owners.untouched:
                 return Written(live.value)
-            new, warnings = admit(target.kind, new, options.field_validation)
+            try:
+                new, warnings = admit(target.kind, new, options.field_validation)
+            except BadRequest as error:
+                raise (not_a_result(error.message) if patch else error) from error
             if new == old and owners.untouched:
                 return Written(live.value, tuple(warnings))
             self._check_update(target, old, new)
@@ -198,7 +222,7 @@ class Registry:
             live = self.live(target)
             wire: Wire = orjson.loads(live.value)
             metadata = wire["metadata"]
-            _check_preconditions(target, metadata, options)
+            check_preconditions(target, metadata, options)
             held = finalizers_for(metadata, options.propagation)
             if metadata.get("deletionTimestamp") and held == metadata.get("finalizers", []):
                 return Written(live.value)
@@ -257,11 +281,9 @@ class Registry:
 
     def _changed(self, target: Target, old: Wire, new: Any, *, patch: bool) -> Wire:
         """The object wanted, with everything put back that this endpoint may not change."""
-        if not isinstance(new, dict):
-            raise BadRequest("the patch must leave an object")
         wanted: Wire = default_type(target.kind, new)
         metadata, live = wanted["metadata"], old["metadata"]
-        _check_identity(target, metadata, live, patch=patch)
+        check_identity(target, metadata, live, patch=patch)
         if target.subresource == "status":
             changed = dict(old)
             if "status" in wanted:
@@ -269,7 +291,10 @@ class Registry:
             else:
                 changed.pop("status", None)
             return changed
+        if causes := check_immutable(metadata, live):
+            raise invalid(target.kind, target.name, causes)
         keep_from_live(metadata, live)
+        without_empty(metadata)
         strategy_of(target.kind).finish(wanted)
         if target.kind.info.has_status:
             if "status" in old:
@@ -279,10 +304,10 @@ class Registry:
         return wanted
 
     def _check_update(self, target: Target, old: Wire, new: Wire) -> None:
-        causes = [
-            *check_finalizers(old["metadata"], new["metadata"]),
-            *strategy_of(target.kind).check_update(old, new),
-        ]
+        strategy = strategy_of(target.kind)
+        causes = [*check_finalizers(old["metadata"], new["metadata"]), *strategy.check_update(old, new)]
+        if strategy.check_create is not None:
+            causes += strategy.check_create(new)
         if causes:
             raise invalid(target.kind, target.name, causes)
 
@@ -296,7 +321,7 @@ def _named(target: Target, config: Wire) -> Wire:
         raise BadRequest(msg)
     if uid := metadata.get("uid"):
         reason = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
-        raise _conflict(target, reason)
+        raise conflict(target, reason)
     return {**config, "metadata": {**metadata, "name": name}}
 
 
@@ -304,76 +329,11 @@ def _spec_of(wire: Wire) -> Wire:
     return {key: value for key, value in wire.items() if key not in ("metadata", "status")}
 
 
-def _check_namespace(target: Target, metadata: dict[str, Any]) -> None:
-    if not target.kind.info.namespaced:
-        if metadata.pop("namespace", None):
-            msg = f"{target.kind.info.kind} is cluster-scoped: leave metadata.namespace out"
-            raise BadRequest(msg)
-        return
-    given = metadata.get("namespace") or target.namespace
-    if given != target.namespace:
-        msg = (
-            f"the namespace of the object ({given}) does not match the namespace on the URL ({target.namespace}): "
-            "send it to its own namespace"
-        )
-        raise BadRequest(msg)
-    metadata["namespace"] = target.namespace
-
-
-def _check_identity(target: Target, metadata: dict[str, Any], live: dict[str, Any], *, patch: bool) -> None:
-    for field, on_url in (("name", target.name), ("namespace", target.namespace)):
-        given = metadata.get(field)
-        if given and given != on_url:
-            msg = f"the {field} of the object ({given}) does not match the {field} on the URL ({on_url})"
-            raise BadRequest(msg)
-    version = metadata.get("resourceVersion")
-    if not version:
-        if patch or strategy_of(target.kind).unconditional_update:
-            return
-        message = "Invalid value: 0: must be specified for an update"
-        cause = Cause("FieldValueInvalid", message, "metadata.resourceVersion")
-        raise invalid(target.kind, target.name, [cause])
-    if version != live["resourceVersion"]:
-        reason = "the object has been modified; please apply your changes to the latest version and try again"
-        raise _conflict(target, reason)
-    if metadata.get("uid") and metadata["uid"] != live["uid"]:
-        raise _conflict(target, f"uid {metadata['uid']} is not that of the live object ({live['uid']})")
-
-
-def _check_preconditions(target: Target, live: dict[str, Any], options: DeleteOptions) -> None:
-    for name, wanted, found, why in (
-        ("UID", options.uid, live["uid"], "deleted and then recreated"),
-        ("ResourceVersion", options.resource_version, live["resourceVersion"], "modified"),
-    ):
-        if wanted and wanted != found:
-            info = target.kind.info
-            # Of this conflict alone upstream names the kind, not the resource.
-            qualified = f"{info.kind}.{info.group}" if info.group else info.kind
-            raise Conflict(
-                f'Operation cannot be fulfilled on {qualified} "{target.name}": the {name} in the '
-                f"precondition ({wanted}) does not match the {name} in record ({found}). "
-                f"The object might have been {why}",
-                name=target.name,
-                group=info.group,
-                kind=info.kind,
-            )
-
-
 def not_found(target: Target) -> NotFound:
     """The answer where there is no such object."""
     info = target.kind.info
     return NotFound(
         f'{target.qualified} "{target.name}" not found', name=target.name, group=info.group, kind=info.plural
-    )
-
-
-def _conflict(target: Target, reason: str) -> Conflict:
-    info = target.kind.info
-    return Conflict(
-        f'Operation cannot be fulfilled on {target.qualified} "{target.name}": {reason}',
-        name=target.name,
-        group=info.group,
-        kind=info.plural,
     )
 
 

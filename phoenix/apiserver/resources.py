@@ -13,15 +13,25 @@ from phoenix.api.core import Namespace
 from phoenix.apimachinery.errors import ApiError, BadRequest, MethodNotAllowed
 from phoenix.apiserver.access.tokenrequests import TokenEndpoint
 from phoenix.apiserver.applying import APPLY_PATCH, read_config
-from phoenix.apiserver.bodies import read_object, read_options, unsupported
+from phoenix.apiserver.bodies import NOT_JSON, read_object, read_options, unsupported
 from phoenix.apiserver.codec import check_depth, decode_json
 from phoenix.apiserver.events import Form, shaped
+from phoenix.apiserver.identity import not_a_result
 from phoenix.apiserver.lists import Lister
 from phoenix.apiserver.logs import LogEndpoint
 from phoenix.apiserver.negotiate import form_of, wants_event_stream
-from phoenix.apiserver.options import ListOptions, delete_options, list_options, read_query, write_options
+from phoenix.apiserver.options import (
+    FieldValidation,
+    ListOptions,
+    WriteOptions,
+    delete_options,
+    list_options,
+    read_query,
+    write_options,
+)
 from phoenix.apiserver.patches import json_patch, merge_patch
 from phoenix.apiserver.registry import Change, Registry, Written
+from phoenix.apiserver.repeated import check_repeated, repeated_fields
 from phoenix.apiserver.responses import deleted_status, json_response, object_response
 from phoenix.apiserver.sampling import SampleEndpoint
 from phoenix.apiserver.selection import parse_selection
@@ -73,7 +83,7 @@ class Resources:
             table = self._status
         else:
             table = self._object if target.name else self._collection
-        found = table.get(method)
+        found = table.get("GET" if method == "HEAD" else method)
         if found is None or (method == "POST" and target.kind.info.namespaced and not target.namespace):
             msg = f"{method} is not allowed here; allowed: {', '.join(table)}"
             if found is not None:
@@ -89,6 +99,7 @@ class Resources:
         if query or streamed:
             options = list_options(_streamed(request, query) if streamed else query)
             if options.watch and not target.subresource:
+                _check_has_body(request)
                 return await self._watches.serve(request, *_one(target, options), form, event_stream=streamed)
             if options.resource_version:
                 self._lister.check_version(options.resource_version)
@@ -104,35 +115,44 @@ class Resources:
         streamed = wants_event_stream(accept)
         options = list_options(_streamed(request, query) if streamed else query)
         if options.watch:
+            _check_has_body(request)
             return await self._watches.serve(request, target, options, form, event_stream=streamed)
         return json_response(self._lister.list(target, options, form))
 
     async def _create(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
         options = write_options(request.rel_url.raw_query_string, request.headers.get("User-Agent", ""))
         wire = await read_object(request)
-        return _answer(await self._registry.create(target, wire, options), status=201)
+        warnings = await _repeated(request, target, wire, options)
+        return _answer(await self._registry.create(target, wire, options), warnings, status=201)
 
     async def _update(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
         options = write_options(request.rel_url.raw_query_string, request.headers.get("User-Agent", ""))
-        body = orjson.dumps(await read_object(request))
+        wire = await read_object(request)
+        warnings = await _repeated(request, target, wire, options)
+        body = orjson.dumps(wire)
 
         def replace_by(_live: dict[str, Any]) -> Any:
             return orjson.loads(body)  # anew for each lost race: what is stored is changed in place
 
-        return _answer(await self._registry.update(target, replace_by, options, patch=False))
+        return _answer(await self._registry.update(target, replace_by, options, patch=False), warnings)
 
     async def _patch(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
         if request.content_type == APPLY_PATCH:
             return await self._apply(request, target)
         options = write_options(request.rel_url.raw_query_string, request.headers.get("User-Agent", ""))
-        change = _change(request.content_type, decode_json(await request.read()), target)
-        return _answer(await self._registry.update(target, change, options, patch=True))
+        patch = decode_json(await request.read())
+        change = _change(request.content_type, patch, target)
+        try:
+            warnings = await _repeated(request, target, patch, options)
+        except BadRequest as error:
+            raise not_a_result(error.message) from error
+        return _answer(await self._registry.update(target, change, options, patch=True), warnings)
 
     async def _apply(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
         options = write_options(request.rel_url.raw_query_string, apply=True)
         config = await read_config(request, target)
         written = await self._registry.apply(target, config, options)
-        return _answer(written, status=201 if written.created else 200)
+        return _answer(written, [], status=201 if written.created else 200)
 
     async def _delete(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
         options = delete_options(read_query(request.rel_url.raw_query_string), await read_options(request))
@@ -183,8 +203,20 @@ def _one(target: Target, options: ListOptions) -> tuple[Target, ListOptions]:
     return replace(target, name=""), replace(options, field_selector=",".join(term for term in terms if term))
 
 
-def _answer(written: Written, *, status: int = 200) -> web.Response:
-    return json_response(written.body, status=status, warnings=written.warnings)
+def _answer(written: Written, warnings: list[str], *, status: int = 200) -> web.Response:
+    return json_response(written.body, status=status, warnings=(*warnings, *written.warnings))
+
+
+async def _repeated(request: web.BaseRequest, target: Target, value: Any, options: WriteOptions) -> list[str]:
+    """Warnings of keys that the JSON of a request has twice. Raises BadRequest where it is to be strict."""
+    if options.field_validation is FieldValidation.IGNORE or request.content_type in NOT_JSON:
+        return []
+    return check_repeated(target.kind, repeated_fields(await request.read(), value), options.field_validation)
+
+
+def _check_has_body(request: web.BaseRequest) -> None:
+    if request.method == "HEAD":
+        raise MethodNotAllowed("HEAD of a watch has no answer: ask with GET")
 
 
 def _change(content_type: str, patch: Any, target: Target) -> Change:

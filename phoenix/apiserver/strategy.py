@@ -13,8 +13,10 @@ from phoenix.api.core import Event, Namespace
 from phoenix.api.experiment import Experiment
 from phoenix.api.pipeline import PipelineRevision
 from phoenix.api.rbac import ClusterRole, ClusterRoleBinding, Role, RoleBinding
+from phoenix.api.validation import shown
 from phoenix.apimachinery.errors import Cause
 from phoenix.apimachinery.meta import Resource
+from phoenix.apiserver.namespaces import DEFAULT_NAMESPACE
 
 Wire = dict[str, Any]
 """A decoded object: what orjson gave, with metadata a dict."""
@@ -35,6 +37,7 @@ class Strategy:
     Args:
         prepare_create: changes a new object before it is checked.
         finish: changes an object that is to be stored, once it has its name; at every write of it.
+        check_create: causes why a new object may not be, or what an update makes of it; None: nothing to ask.
         check_update: causes why `new` may not follow `old`; both are whole objects, pruned and defaulted.
         has_generation: whether metadata.generation counts changes of the spec.
         unconditional_update: whether an update without a resourceVersion is allowed.
@@ -43,6 +46,7 @@ class Strategy:
 
     prepare_create: Callable[[Wire], None] = _nothing
     finish: Callable[[Wire], None] = _nothing
+    check_create: Callable[[Wire], list[Cause]] | None = None
     check_update: Callable[[Wire, Wire], list[Cause]] = _no_causes
     has_generation: bool = True
     unconditional_update: bool = False
@@ -96,6 +100,15 @@ def _label_namespace(wire: Wire) -> None:
         metadata["labels"] = {**(labels or {}), "kubernetes.io/metadata.name": metadata["name"]}
 
 
+def _event_namespace(wire: Wire) -> list[Cause]:
+    """An event is where its object is; one about an object of no namespace is in `default`."""
+    about, here = (wire.get("involvedObject") or {}).get("namespace") or "", wire["metadata"].get("namespace")
+    if about == here or (not about and here == DEFAULT_NAMESPACE):
+        return []
+    message = f"Invalid value: {shown(about)}: does not match event.namespace"
+    return [Cause("FieldValueInvalid", message, "involvedObject.namespace")]
+
+
 def _binding_update(old: Wire, new: Wire) -> list[Cause]:
     if old.get("roleRef") == new.get("roleRef"):
         return []
@@ -116,7 +129,9 @@ _BY_KIND: dict[type[Resource], Strategy] = {
         unconditional_update=True,
         strategic_merge=True,
     ),
-    Event: Strategy(has_generation=False, unconditional_update=True, strategic_merge=True),
+    Event: Strategy(
+        check_create=_event_namespace, has_generation=False, unconditional_update=True, strategic_merge=True
+    ),
     **dict.fromkeys((Role, ClusterRole), _ROLES),
     **dict.fromkeys((RoleBinding, ClusterRoleBinding), replace(_ROLES, check_update=_binding_update)),
 }

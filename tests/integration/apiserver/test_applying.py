@@ -105,7 +105,7 @@ async def test_status_is_applied_and_owned_apart(http: Http) -> None:
     fields = owners(patched)["phoenix-controllers", "Update", "status"]["f:status"]["f:conditions"]
     assert 'k:{"type":"Ready"}' in fields
     refused = await apply(
-        http, "a", {"status": {"conditions": [{**condition, "status": "False"}]}}, subresource="status"
+        http, "a", {**part(), "status": {"conditions": [{**condition, "status": "False"}]}}, subresource="status"
     )
     assert refused.body["details"]["causes"][0]["field"] == '.status.conditions[type="Ready"].status'
     assert '"phoenix-controllers" with subresource "status" using' in refused.body["message"]
@@ -175,12 +175,11 @@ async def test_kubectl_moves_from_client_side_to_server_side_apply(http: Http) -
 
 
 async def test_lists_that_name_their_items_refuse_one_twice(http: Http) -> None:
-    wire = experiment("a", finalizers=["x.io/y", "x.io/y"])
+    wire = experiment("a", finalizers=["x.io/y", "x.io/y"])  # these may be, as upstream
     wire["spec"]["cost"] = {"priceBooks": ["p", "p"]}
     refused = await http("POST", EXPERIMENTS, wire)
     assert refused.code == 422
     assert [(cause["reason"], cause["field"]) for cause in refused.body["details"]["causes"]] == [
-        ("FieldValueDuplicate", "metadata.finalizers[1]"),
         ("FieldValueDuplicate", "spec.cost.priceBooks[1]"),
     ]
 

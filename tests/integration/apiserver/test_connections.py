@@ -177,7 +177,7 @@ async def test_who_is_not_let_in_is_told_so_and_may_try_again(raw: Raw) -> None:
 async def test_names_with_escapes_mean_what_they_say(raw: Raw) -> None:
     raw.send(raw.request("POST", EXPERIMENTS, named("escaped")))
     raw.send(raw.request("GET", EXPERIMENTS + "/esc%61ped"))
-    raw.send(raw.request("PUT", EXPERIMENTS + "/esc%61ped", b"{}"))
+    raw.send(raw.request("PUT", EXPERIMENTS + "/esc%61ped", b'{"metadata":{"name":"escaped"}}'))
     assert (await raw.answer())[0] == 201
     assert (await raw.answer())[0] == 200
     code, _, body = await raw.answer()

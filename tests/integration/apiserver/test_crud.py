@@ -70,7 +70,8 @@ async def test_refusals_name_what_is_wrong(http: Http) -> None:
     versioned = await http("POST", EXPERIMENTS, experiment("b", resourceVersion="1"))
     assert versioned.code == 400
     wrong_kind = await http("POST", EXPERIMENTS, {**experiment("b"), "kind": "Host"})
-    assert wrong_kind.code == 400
+    assert wrong_kind.code == 422
+    assert [cause["field"] for cause in wrong_kind.body["details"]["causes"]] == ["kind"]
     no_namespace = await http("POST", f"{GROUP_PATH}/experiments", experiment("b"))
     assert (no_namespace.code, no_namespace.body["reason"]) == (405, "MethodNotAllowed")
     missing = await http("GET", f"{EXPERIMENTS}/nope")
