@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-mvp test-clients check fmt lint types imports schemas verify-schemas compatibility catalogue docs otelcol bench bench-deps clean lock kube kubectl go-build conformance
+.PHONY: help install demo test test-mvp test-clients check fmt lint types imports schemas verify-schemas compatibility catalogue docs otelcol differential bench bench-deps clean lock kube kubectl go-build conformance
 
 help: ## list every verb
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1|/' | awk -F'|' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -73,6 +73,9 @@ test-clients: $(STAMP) ## every client library, the Go informer too: built first
 
 otelcol: $(STAMP) ## build the real Collector (needs Go; ten minutes the first time, cached afterwards)
 	@$(BIN)/python otelcol/build.py
+
+differential: $(STAMP) ## run every differential case on the real Collector (make otelcol first) and keep what it does
+	@$(BIN)/python -m tests.differential.real
 
 bench: $(STAMP) ## measured comparisons, each a ratio in one run
 	@$(BIN)/python -m benchmarks

@@ -142,6 +142,8 @@ def merge_points(metric: Metric, how: str) -> None:
         data.aggregation_temporality == AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA
     )
     kind_key, merge = _KINDS[kind]
+    if merge is not _merge_numbers:
+        how = "sum"
     groups: dict[Hashable, list[Any]] = {}
     for point in points:
         key = (

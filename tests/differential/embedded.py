@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
+import json
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from phoenix.engine.component import Consumer, Processor, Settings
+from phoenix.engine.config.expand import Expander
 from phoenix.engine.config.ids import ComponentId
 from phoenix.engine.config.section import Section
 from phoenix.engine.config.values import load
@@ -19,7 +18,7 @@ from phoenix.engine.registry import PROCESSORS
 from phoenix.engine.telemetry import Telemetry
 from tests.differential.cases import Case
 from tests.differential.inputs import INPUTS
-from tests.differential.normal import normal
+from tests.differential.normal import changes
 from tests.unit.engine.harness import Sink
 
 
@@ -29,13 +28,11 @@ def _fail(error: BaseException) -> None:
 
 def text(config: dict[str, Any]) -> str:
     """A configuration as YAML."""
-    out = io.StringIO()
-    YAML(typ="safe", pure=True).dump(config, out)
-    return out.getvalue()
+    return json.dumps(config, ensure_ascii=False, indent=1)  # which is YAML
 
 
 async def run(case: Case) -> dict[str, Any]:
-    """{"refused": …} by configuration, or {"left": points, "rejected": number of requests that were refused}."""
+    """{"refused": …} by configuration, or {"rejected": number of requests that were refused} with `normal.changes`."""
     sink = Sink()
     workers = ThreadPoolExecutor(1)
     consumer: Consumer = sink
@@ -45,7 +42,8 @@ async def run(case: Case) -> dict[str, Any]:
             return {"refused": f"the embedded engine has no processor {kind}"}
         findings: list[Any] = []
         factory = PROCESSORS[kind]
-        parsed = factory.parse(Section(load(text(config)) if config else {}, kind, findings))
+        values = Expander({}, findings).tree(load(text(config))) if config else {}
+        parsed = factory.parse(Section(values, kind, findings))
         if findings:
             return {"refused": "; ".join(map(str, findings))}
         settings = Settings(ComponentId(kind), kind, Telemetry(), logging.getLogger("differential"), workers, _fail)
@@ -62,4 +60,4 @@ async def run(case: Case) -> dict[str, Any]:
     for one in reversed(made):
         await one.shutdown()
     workers.shutdown()
-    return {"left": normal(sink.messages), "rejected": rejected}
+    return {**changes(INPUTS[case.input](), sink.messages), "rejected": rejected}

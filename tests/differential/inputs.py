@@ -1,6 +1,7 @@
 """The requests that cases are run on, by name; each a list, sent one after the other.
 
-`rich` has every type of point and attribute, two resources with two scopes, duplicates after a label is dropped.
+`rich` has every type of point and attribute, two resources with two scopes, duplicates after a label is dropped;
+`few` two points only.
 """
 
 from __future__ import annotations
@@ -114,4 +115,15 @@ def deltas() -> Requests:
     return ticks
 
 
-INPUTS: dict[str, Callable[[], Requests]] = {"rich": rich, "counters": counters, "deltas": deltas}
+def few() -> Requests:
+    """One point with an attribute of every type, and a histogram: for what is the same at every point."""
+    attributes = {
+        "text": "", "uni": "Ünïcode ✓", "num": "12.50", "neg": -7, "half": 0.5, "ok": True, "bytes": b"\x01\xff",
+        "list": ["a", "b"], "map": {"k": "v"}, "json": '{"a": 1, "b": ["x", null]}', "route": "/api/v1/orders/1000",
+    }  # fmt: skip
+    request = ExportMetricsServiceRequest()
+    metrics = number_metric("sum", "m", [(attributes, 5)]), histogram("h", [({"neg": 1}, [1, 2, 3], 9.5)])
+    return [add_resource(request, *metrics, resource={"service.name": "cart"})]
+
+
+INPUTS: dict[str, Callable[[], Requests]] = {"rich": rich, "few": few, "counters": counters, "deltas": deltas}

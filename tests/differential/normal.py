@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -14,6 +16,15 @@ from tests.unit.engine.otlp import T0, attributes
 def normal(requests: Iterable[ExportMetricsServiceRequest]) -> list[str]:
     """Every point with all that belongs to it, as sorted JSON texts; a metric without points has one without."""
     return sorted(json.dumps(row, sort_keys=True, ensure_ascii=False) for request in requests for row in _rows(request))
+
+
+def changes(sent: Iterable[ExportMetricsServiceRequest], left: Iterable[ExportMetricsServiceRequest]) -> dict[str, Any]:
+    """What a pipeline did: {"gone": points that were sent and did not leave, "came": points that left otherwise}.
+
+    Golden data is kept so: most cases touch few points.
+    """
+    before, after = Counter(normal(sent)), Counter(normal(left))
+    return {"gone": sorted((before - after).elements()), "came": sorted((after - before).elements())}
 
 
 def _rows(request: ExportMetricsServiceRequest) -> Iterator[dict[str, Any]]:
@@ -68,7 +79,22 @@ def _point(point: Any) -> dict[str, Any]:
 
 
 def _plain(field: Any) -> dict[str, Any]:
-    return {key: value.hex() if isinstance(value, bytes) else value for key, value in attributes(field).items()}
+    return {key: _jsonable(value) for key, value in attributes(field).items()}
+
+
+def _jsonable(value: Any) -> Any:
+    """Bytes as hexadecimal digits, marked as such, and doubles that JSON lacks as text, however deep."""
+    match value:
+        case bytes():
+            return f"0x{value.hex()}"
+        case dict():
+            return {key: _jsonable(item) for key, item in value.items()}
+        case list():
+            return [_jsonable(item) for item in value]
+        case float() if not math.isfinite(value):
+            return repr(value)
+        case _:
+            return value
 
 
 def _filled(row: dict[str, Any]) -> dict[str, Any]:

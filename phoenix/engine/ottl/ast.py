@@ -75,7 +75,14 @@ class Math:
     right: Expression
 
 
-Expression: TypeAlias = Literal | EnumName | ListLiteral | MapLiteral | Path | Call | Math
+@dataclass(frozen=True, slots=True)
+class Negative:
+    """`-value`: no literal, even before a number."""
+
+    value: Expression
+
+
+Expression: TypeAlias = Literal | EnumName | ListLiteral | MapLiteral | Path | Call | Math | Negative
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from phoenix.engine.ottl.context import LEVELS, Context
 from phoenix.engine.ottl.errors import OttlError, OttlSyntaxError
 from phoenix.engine.ottl.paths import OF_VALUES, Access, Getter, indexed, level_of, resolve
 from phoenix.engine.ottl.signature import Function, Kind, MapTarget, Param
-from phoenix.engine.ottl.values import Value, calculate, comparison
+from phoenix.engine.ottl.values import Value, calculate, comparison, negative
 
 Predicate = Callable[[Context], bool]
 ENUMS: dict[str, int] = {
@@ -102,6 +102,9 @@ class Compiler:
             case ast.Math(op, left, right):
                 get_left, get_right = self.value(left), self.value(right)
                 return lambda context: calculate(op, get_left(context), get_right(context))
+            case ast.Negative(inner):
+                get_inner = self.value(inner)
+                return lambda context: negative(get_inner(context))
 
     def path(self, path: ast.Path) -> Access:
         """How to read and write a path."""
@@ -126,6 +129,8 @@ class Compiler:
         keys = fields[-1].keys
         if not keys:
             return access
+        if fields[-1].name not in _INDEXED:
+            raise OttlSyntaxError(f'path "{path}" has keys, but {fields[-1].name} cannot be indexed')
         literal = keys[0].value if isinstance(keys[0], ast.Literal) else None
         return indexed(access, [self.value(key) for key in keys], literal)
 
@@ -165,9 +170,9 @@ class Compiler:
 
     def _argument(self, function: str, param: Param, expression: ast.Expression) -> Any:
         fault = OttlSyntaxError(f"{function}: invalid argument {param.name!r}: must be {_WANTED[param.kind]}")
+        if _may_be(param.kind, expression):
+            return self.value(expression)
         match param.kind, expression:
-            case Kind.VALUE | Kind.VALUES, _:
-                return self.value(expression)
             case Kind.TARGET, ast.Path():
                 access = self.path(expression)
                 if access.set is None:
@@ -186,8 +191,8 @@ class Compiler:
                 return flag
             case Kind.INT, ast.Literal(int() as number) if not isinstance(number, bool):
                 return number
-            case Kind.FLOAT, ast.Literal(int() | float() as number) if not isinstance(number, bool):
-                return float(number)
+            case Kind.FLOAT, ast.Literal(float() as number):
+                return number
             case Kind.FUNCTION, ast.EnumName(name):
                 return self._one_argument_function(name)
             case _:
@@ -197,7 +202,7 @@ class Compiler:
         function = self._functions.get(name)
         if function is None or not name[0].isupper():
             raise OttlSyntaxError(f'undefined function "{name}"')
-        if sum(not param.optional for param in function.params) != 1 or function.params[0].kind is not Kind.VALUE:
+        if sum(not param.optional for param in function.params) != 1 or function.params[0].kind not in _OF_ONE:
             raise OttlSyntaxError(f"{name} does not take exactly one value, so it cannot be passed as a function")
         self.by_identity = self.by_identity and function.by_identity
         held: list[Value] = [None]
@@ -211,10 +216,33 @@ class Compiler:
 
 
 _NOWHERE = Context()
+_OF_ONE = frozenset({Kind.VALUE, Kind.STRING})
+_INDEXED = frozenset({"attributes", "cache"})
+_LITERALS: dict[Kind, type] = {
+    Kind.STRING: str, Kind.INTEGER: int, Kind.DOUBLE: float, Kind.BOOLEAN: bool,
+}  # fmt: skip
+_RUN = ast.Path | ast.Call | ast.Math | ast.Negative
+_READ: dict[Kind, Any] = {
+    Kind.VALUE: object, Kind.VALUES: ast.ListLiteral, Kind.MAPPING: _RUN | ast.MapLiteral, Kind.MOMENT: _RUN,
+    Kind.ITEMS: _RUN | ast.ListLiteral, Kind.LENGTH: _RUN,
+    **dict.fromkeys(_LITERALS, _RUN | ast.Literal | ast.EnumName),
+}  # fmt: skip
+"""Which expressions a parameter takes; whether they give what it needs is seen when they run."""
+
+
+def _may_be(kind: Kind, expression: ast.Expression) -> bool:
+    """Whether an expression can be of a kind: a literal must be, of others running tells."""
+    if isinstance(expression, ast.Literal) and kind in _LITERALS:
+        return type(expression.value) is _LITERALS[kind]
+    return kind in _READ and isinstance(expression, _READ[kind])
+
+
 _WANTED = {
     Kind.TARGET: "a path", Kind.MAP: "a path to a map", Kind.TEXT: "a string", Kind.TEXTS: "a list of strings",
     Kind.INT: "an integer", Kind.FLOAT: "a number", Kind.BOOL: "true or false", Kind.VALUE: "a value",
-    Kind.VALUES: "a list", Kind.FUNCTION: "the name of a converter",
+    Kind.VALUES: "a list in brackets", Kind.FUNCTION: "the name of a converter", Kind.STRING: "a string",
+    Kind.INTEGER: "an integer", Kind.DOUBLE: "a double", Kind.BOOLEAN: "true or false", Kind.MAPPING: "a map",
+    Kind.ITEMS: "a list", Kind.MOMENT: "a time", Kind.LENGTH: "a duration",
 }  # fmt: skip
 
 
@@ -242,7 +270,7 @@ def _walk(node: object) -> Iterator[object]:
             children = (left, right)
         case ast.Constant(value):
             children = (value,)
-        case ast.Not(inner):
+        case ast.Not(inner) | ast.Negative(inner):
             children = (inner,)
         case ast.Junction(_, parts):
             children = parts
@@ -264,19 +292,21 @@ def infer_level(nodes: list[ast.Statement | ast.Condition], functions: Mapping[s
     """The context a group without one is for: the narrowest that its paths, functions and enums name.
 
     Raises:
-        OttlSyntaxError: nothing names one, or a function of one context stands beside paths of a narrower one.
+        OttlSyntaxError: no path names one, or a function of one context stands beside paths of a narrower one.
     """
     found: set[str] = set()
+    named = False
     bound: dict[str, str] = {}
     for node in (item for root in nodes for item in _walk(root)):
         if isinstance(node, ast.Path) and len(node.fields) > 1 and (level := level_of(node.fields[0].name)):
             found.add(level)
+            named = True
         elif isinstance(node, ast.EnumName) and node.name.startswith(("METRIC_DATA_TYPE", "AGGREGATION_TEMPORALITY")):
             found.add("metric")
         elif isinstance(node, ast.Call) and (function := functions.get(node.name)) and function.level:
             bound[function.level] = node.name
             found.add(function.level)
-    if not found:
+    if not named:
         msg = "cannot infer the context: no path names one (write metric.name, datapoint.attributes[…] and so on)"
         raise OttlSyntaxError(msg)
     level = max(found, key=LEVELS.index)

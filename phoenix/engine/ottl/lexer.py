@@ -1,4 +1,4 @@
-"""OTTL's tokens, with its traps: a sign belongs to the number after it, strings are in double quotes only."""
+"""OTTL's tokens, with its traps: a sign is a token of its own, strings are in double quotes only."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from phoenix.engine.ottl.errors import OttlSyntaxError
 _TOKENS = re.compile(
     r"""(?P<space>\s+)
       | (?P<bytes>0x[0-9a-fA-F]+)
-      | (?P<float>[-+]?\d*\.\d+(?:[eE][-+]?\d+)?)
-      | (?P<int>[-+]?\d+)
+      | (?P<float>(?:\d+\.\d*|\.\d+)(?:[eE][-+]?\d+)?)
+      | (?P<int>\d+)
       | (?P<string>"(?:\\.|[^\\"])*")
       | (?P<compare>==|!=|>=|<=|>|<)
       | (?P<add>[-+])

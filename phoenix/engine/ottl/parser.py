@@ -15,6 +15,7 @@ from phoenix.engine.ottl.ast import (
     Literal,
     MapLiteral,
     Math,
+    Negative,
     Not,
     Path,
     Statement,
@@ -155,16 +156,25 @@ class _Parser:
         """Sums of products of primaries."""
         left = self._product()
         while self._next.kind == "add":
+            self._calculable(left)
             op = self._take().text
-            left = Math(op, left, self._product())
+            left = Math(op, left, self._calculable(self._product()))
         return left
 
     def _product(self) -> Expression:
         left = self._primary()
         while self._next.kind == "multiply":
+            self._calculable(left)
             op = self._take().text
-            left = Math(op, left, self._primary())
+            left = Math(op, left, self._calculable(self._primary()))
         return left
+
+    def _calculable(self, operand: Expression) -> Expression:
+        """Only numbers, paths and converters are calculated with: the rest is no grammar."""
+        number = isinstance(operand, Literal) and type(operand.value) in (int, float)
+        if not number and not isinstance(operand, Path | Call | Math | Negative):
+            raise self._fail("a number, a path or a converter to calculate with")
+        return operand
 
     def _primary(self) -> Expression:
         token = self._take()
@@ -185,6 +195,9 @@ class _Parser:
                 return Literal(unquote(token, self._source), token.at)
             case "name":
                 return self._named(token)
+            case "add":
+                operand = self._calculable(self._primary())
+                return Negative(operand) if token.text == "-" else operand
             case "punct" if token.text in "([{":
                 return self._bracketed(token)
             case _:
@@ -192,7 +205,7 @@ class _Parser:
 
     def _bracketed(self, token: Token) -> Expression:
         if token.text == "(":
-            inner = self._value()
+            inner = self._calculable(self._value())
             self._expect(")")
             return inner
         if token.text == "[":

@@ -8,7 +8,7 @@ from typing import Any
 
 from phoenix.engine.ottl.context import LEVELS, Attributes, Context
 from phoenix.engine.ottl.errors import OttlError, OttlSyntaxError
-from phoenix.engine.ottl.values import Time, Value, kind_name, storable
+from phoenix.engine.ottl.values import Counts, Time, Value, kind_name, storable
 
 Getter = Callable[[Context], Value]
 Setter = Callable[[Context, Value], None]
@@ -57,10 +57,16 @@ def _number(name: str, kind: type) -> Access:
         return value
 
     def write(context: Context, value: Value) -> None:
-        if hasattr(context.point, name):
-            setattr(context.point, name, _want(value, kind, f"value_{kind.__name__}"))
+        setattr(_that_has(context, name), name, _want(value, kind, f"value_{kind.__name__}"))
 
     return Access(read, write)
+
+
+def _that_has(context: Context, name: str) -> Any:
+    """The point, which must be of a type that has the field."""
+    if not hasattr(context.point, name):
+        raise OttlError(f"a data point of a {context.kind} has no {name.removeprefix('as_')} to set")
+    return context.point
 
 
 def _of_point(name: str, kind: type) -> Access:
@@ -71,12 +77,14 @@ def _of_point(name: str, kind: type) -> Access:
         if not hasattr(point, name):
             return None
         value = getattr(point, name)
-        return list(value) if kind is list else value
+        if kind is list:
+            counts: Value = Counts(value) if name == "bucket_counts" else list(value)  # type: ignore[assignment]
+            return counts
+        read: Value = value
+        return read
 
     def write(context: Context, value: Value) -> None:
-        point = context.point
-        if not hasattr(point, name):
-            return
+        point = _that_has(context, name)
         if kind is list:
             field = getattr(point, name)
             del field[:]
@@ -173,8 +181,6 @@ _FIELDS: dict[str, dict[str, Access]] = {
         "flags": _plain(_point, "flags", int, "flags"),
         "count": _of_point("count", int),
         "sum": _of_point("sum", float),
-        "min": _of_point("min", float),
-        "max": _of_point("max", float),
         "bucket_counts": _of_point("bucket_counts", list),
         "explicit_bounds": _of_point("explicit_bounds", list),
         "scale": _of_point("scale", int),
@@ -247,7 +253,7 @@ def indexed(access: Access, keys: Sequence[Getter], literal: Value) -> Access:
                 inner = holder[step] = {}
             holder = inner
         if access.attributes is not None:
-            storable(value)
+            value = storable(value)
             access.attributes(context).changed = True
         _put(holder, keys[-1](context), value)
 
@@ -261,6 +267,8 @@ def _one_attribute(of: Callable[[Context], Attributes], key: str) -> Access:
     def write(context: Context, value: Value) -> None:
         attributes = of(context)
         if attributes.values.get(key) != value or type(attributes.values[key]) is not type(value):
+            if value is attributes.values:  # a map put into itself holds itself empty
+                value = {**attributes.values, key: {}}
             attributes.values[key] = storable(value)
             attributes.changed = True
 

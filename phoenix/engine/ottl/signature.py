@@ -19,7 +19,16 @@ class Kind(Enum):
     VALUE = auto()
     """any expression → Getter"""
     VALUES = auto()
-    """a list → Getter of a list"""
+    """a list in brackets → Getter of a list"""
+    STRING = auto()
+    """any expression but a literal of another type → Getter; so, too, the following"""
+    INTEGER = auto()
+    DOUBLE = auto()
+    BOOLEAN = auto()
+    MAPPING = auto()
+    ITEMS = auto()
+    MOMENT = auto()
+    LENGTH = auto()
     TARGET = auto()
     """a path that can be written → Access"""
     MAP = auto()
@@ -31,7 +40,7 @@ class Kind(Enum):
     INT = auto()
     """an integer literal → int"""
     FLOAT = auto()
-    """a number literal → float"""
+    """a literal with a dot → float"""
     BOOL = auto()
     """true or false → bool"""
     FUNCTION = auto()

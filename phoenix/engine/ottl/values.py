@@ -10,6 +10,7 @@ import json
 import math
 import operator
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, TypeAlias
 
@@ -28,6 +29,12 @@ class Time(int):
 
 class Duration(int):
     """A length of time, nanoseconds."""
+
+    __slots__ = ()
+
+
+class Counts(list[int]):
+    """Bucket counts: unsigned in the collector, which has no attribute for them."""
 
     __slots__ = ()
 
@@ -73,14 +80,21 @@ def to_any(value: Value) -> AnyValue:
 
 
 def storable(value: Value) -> Value:
-    """The value, if an attribute can have it.
+    """The value, if an attribute can have it; of a map or list a copy, which later changes of it do not reach.
 
     Raises:
-        OttlError: it is a Time or a Duration, for which OTLP has no place.
+        OttlError: it is a Time, a Duration or bucket counts, for which OTLP has no place.
     """
-    if isinstance(value, Time | Duration):
-        raise OttlError(f"a {type(value).__name__} cannot be an attribute: use UnixNano(…) or Seconds(…)")
-    return value
+    match value:
+        case Time() | Duration() | Counts():
+            hint = "Len(…)" if isinstance(value, Counts) else "UnixNano(…) or Seconds(…)"
+            raise OttlError(f"a {type(value).__name__} cannot be an attribute: use {hint}")
+        case dict():
+            return {key: storable(item) for key, item in value.items()}
+        case list():
+            return [storable(item) for item in value]
+        case _:
+            return value
 
 
 def kind_name(value: Value) -> str:
@@ -93,6 +107,19 @@ _ORDER: dict[str, Callable[[Any, Any], bool]] = {
     "==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
 }  # fmt: skip
 _SCALARS = frozenset({str, int, float, bool, bytes, Time, Duration})
+
+
+def alike(left: Value, right: Value) -> bool:
+    """Whether two maps or lists are equal, the types of all they hold included."""
+    if type(left) is not type(right):
+        return False
+    match left, right:
+        case dict(), dict():
+            return left.keys() == right.keys() and all(alike(item, right[key]) for key, item in left.items())
+        case list(), list():
+            return len(left) == len(right) and all(map(alike, left, right))
+        case _:
+            return left == right
 
 
 def comparison(op: str) -> Callable[[Value, Value], bool]:
@@ -109,7 +136,7 @@ def comparison(op: str) -> Callable[[Value, Value], bool]:
                 return order(left, right)
             if left is None:
                 return of_nils
-            return equality and order(left, right)
+            return equality and alike(left, right) is (op == "==")
         if (kind is int and other is float) or (kind is float and other is int):
             return order(left, right)
         return of_unlike
@@ -146,7 +173,7 @@ def _of_floats(op: str, left: float, right: float) -> float:
 
 
 def calculate(op: str, left: Value, right: Value) -> Value:
-    """`left op right` for two ints, two floats, or times and durations with + and -.
+    """`left op right` for numbers (an int with a float is a float), or times and durations with + and -.
 
     Raises:
         OttlError: any other pair, or a division by zero.
@@ -155,6 +182,8 @@ def calculate(op: str, left: Value, right: Value) -> Value:
         return _of_ints(op, left, right)
     if type(left) is float and type(right) is float:
         return _of_floats(op, left, right)
+    if {type(left), type(right)} == {int, float}:
+        return _of_floats(op, float(left), float(right))  # type: ignore[arg-type]
     match left, right:
         case Time(), Time() if op == "-":
             return Duration(int(left) - int(right))
@@ -165,6 +194,19 @@ def calculate(op: str, left: Value, right: Value) -> Value:
         case Duration(), Duration() if op in "+-":
             return Duration(int(left) + int(right) if op == "+" else int(left) - int(right))
     raise OttlError(f"{kind_name(left)} {op} {kind_name(right)} is no calculation: convert with Int(…) or Double(…)")
+
+
+def negative(value: Value) -> Value:
+    """`-value` of a number.
+
+    Raises:
+        OttlError: it is none.
+    """
+    if type(value) is int:
+        return _wrap(-value)
+    if type(value) is float:
+        return -value
+    raise OttlError(f"a {kind_name(value)} cannot be negated")
 
 
 def float_text(value: float) -> str:
@@ -183,7 +225,9 @@ def text_of(value: Value) -> str | None:
             return value
         case bool():
             return "true" if value else "false"
-        case Time() | Duration():
+        case Time():
+            return f'"{time_text(value)}"'
+        case Duration():
             return str(int(value))
         case float():
             return float_text(value)
@@ -192,7 +236,15 @@ def text_of(value: Value) -> str | None:
         case bytes():
             return value.hex()
         case _:
-            return json.dumps(_jsonable(value), separators=(",", ":"), ensure_ascii=False)
+            text = json.dumps(_jsonable(value), separators=(",", ":"), ensure_ascii=False, sort_keys=True)
+            return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")  # as Go does for HTML
+
+
+def time_text(moment: Time) -> str:
+    """A moment as RFC 3339 in UTC, with as many digits of a second as it needs."""
+    seconds, rest = divmod(int(moment), 1_000_000_000)
+    text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{text}.{rest:09d}".rstrip("0") + "Z" if rest else f"{text}Z"
 
 
 def _jsonable(value: Value) -> object:
@@ -203,5 +255,9 @@ def _jsonable(value: Value) -> object:
             return [_jsonable(item) for item in value]
         case bytes():
             return base64.b64encode(value).decode()
+        case float() if value.is_integer() and abs(value) < 1e21:
+            return int(value)
+        case Time():
+            return time_text(value)
         case _:
             return value

@@ -8,7 +8,6 @@ from phoenix.engine.component import Settings, Work
 from phoenix.engine.config.section import Section
 from phoenix.engine.data import Metrics
 from phoenix.engine.ottl.context import Attributes
-from phoenix.engine.ottl.values import Value
 from phoenix.engine.processors.actions import Action, parse_actions, run_actions
 from phoenix.engine.processors.match import Match, parse_match
 from phoenix.engine.processors.sync import computing
@@ -16,17 +15,17 @@ from phoenix.engine.processors.sync import computing
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Actions, and the points they are for."""
+    """Actions, and the metrics they are for."""
 
     actions: tuple[Action, ...]
     include: Match | None
     exclude: Match | None
 
-    def is_for(self, name: str, point: dict[str, Value], resource: dict[str, Value]) -> bool:
-        """Whether a point is to be changed."""
-        if self.include is not None and not self.include.holds(name, point, resource):
+    def is_for(self, name: str) -> bool:
+        """Whether a metric's points are to be changed."""
+        if self.include is not None and not self.include.holds(name):
             return False
-        return self.exclude is None or not self.exclude.holds(name, point, resource)
+        return self.exclude is None or not self.exclude.holds(name)
 
 
 def parse(section: Section) -> Config:
@@ -42,19 +41,18 @@ def parse(section: Section) -> Config:
 
 def work(_settings: Settings, config: Config) -> Work:
     """What the processor does."""
-    every = config.include is None and config.exclude is None
 
     def run(metrics: Metrics) -> Metrics:
         for resource in metrics.mutable().resource_metrics:
-            owner = Attributes(resource.resource.attributes)
             for scope in resource.scope_metrics:
                 for metric in scope.metrics:
                     kind = metric.WhichOneof("data")
-                    for point in getattr(metric, kind).data_points if kind else ():
+                    if not kind or not config.is_for(metric.name):
+                        continue
+                    for point in getattr(metric, kind).data_points:
                         attributes = Attributes(point.attributes)
-                        if every or config.is_for(metric.name, attributes.values, owner.values):
-                            attributes.changed = run_actions(config.actions, attributes.values)
-                            attributes.write()
+                        attributes.changed = run_actions(config.actions, attributes.values)
+                        attributes.write()
         return metrics
 
     return Work(run, by_identity=True)

@@ -16,7 +16,7 @@ from phoenix.engine.component import Settings, Work
 from phoenix.engine.config.section import Section
 from phoenix.engine.data import Metrics
 from phoenix.engine.errors import ConsumeError
-from phoenix.engine.ottl.context import LEVELS, Attributes, Context
+from phoenix.engine.ottl.context import LEVELS, Context
 from phoenix.engine.ottl.errors import OttlError
 from phoenix.engine.ottl.functions import FILTER
 from phoenix.engine.ottl.groups import ErrorMode, Faults, Group, any_holds, compile_group
@@ -177,12 +177,10 @@ def _drop_by_name(request: ExportMetricsServiceRequest, include: Match | None, e
     """The older form: keep what include means, drop what exclude means."""
 
     def in_resource(resource: Any) -> bool:
-        attributes = Attributes(resource.resource.attributes).values
-
         def metric_gone(metric: Any) -> bool:
-            if include is not None and not include.holds(metric.name, {}, attributes):
+            if include is not None and not include.holds(metric.name):
                 return True
-            return exclude is not None and exclude.holds(metric.name, {}, attributes)
+            return exclude is not None and exclude.holds(metric.name)
 
         def scope_gone(scope: Any) -> bool:
             _drop(scope.metrics, metric_gone)

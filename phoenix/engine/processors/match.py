@@ -6,43 +6,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from phoenix.engine.config.section import OTELCOL, Section
-from phoenix.engine.config.values import plain
 from phoenix.engine.ottl.errors import OttlSyntaxError
 from phoenix.engine.ottl.patterns import Pattern
-from phoenix.engine.ottl.values import Value, text_of
 
 Texts = Callable[[str], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """One attribute that must be there, with this value if there is one."""
-
-    key: str
-    value: Callable[[Value], bool] | None
-
-    def in_(self, values: dict[str, Value]) -> bool:
-        """Whether the attributes have it."""
-        if self.key not in values:
-            return False
-        return self.value is None or self.value(values[self.key])
-
-
-@dataclass(frozen=True, slots=True)
 class Match:
-    """Properties that must all hold; an absent one holds."""
+    """The metrics that are meant, by name."""
 
-    names: Texts | None
-    attributes: tuple[Wanted, ...]
-    resources: tuple[Wanted, ...]
+    names: Texts
 
-    def holds(self, name: str, point: dict[str, Value], resource: dict[str, Value]) -> bool:
-        """Whether a point is meant."""
-        return (
-            (self.names is None or self.names(name))
-            and all(wanted.in_(point) for wanted in self.attributes)
-            and all(wanted.in_(resource) for wanted in self.resources)
-        )
+    def holds(self, name: str) -> bool:
+        """Whether a metric is meant."""
+        return self.names(name)
 
 
 def _texts(section: Section, key: str, regexp: bool) -> Texts | None:
@@ -64,19 +42,6 @@ def _pattern(section: Section, key: str, source: str) -> Pattern | None:
         return None
 
 
-def _wanted(section: Section, regexp: bool) -> Wanted:
-    key, value = section.string("key"), plain(section.raw("value"))
-    if not key:
-        section.fault("key", "an attribute to match needs a key")
-    section.close()
-    if value is None:
-        return Wanted(key, None)
-    if regexp and isinstance(value, str):
-        pattern = _pattern(section, "value", value)
-        return Wanted(key, lambda found: pattern is not None and pattern.found_in(text_of(found) or ""))
-    return Wanted(key, lambda found: found == value and type(found) is type(value))
-
-
 def parse_match(parent: Section, key: str, *, names_key: str = "metric_names") -> Match | None:
     """Read `include` or `exclude`; None where it is not written."""
     section = parent.section(key)
@@ -86,17 +51,23 @@ def parse_match(parent: Section, key: str, *, names_key: str = "metric_names") -
         section.fault("match_type", "match_type expr is not implemented by the Embedded engine", OTELCOL)
         return None
     regexp = section.choice("match_type", ("strict", "regexp"), "strict") == "regexp"
-    match = Match(
-        _texts(section, names_key, regexp),
-        tuple(_wanted(item, regexp) for item in section.sections("attributes")),
-        tuple(_wanted(item, regexp) for item in section.sections("resources")),
-    )
+    names = _texts(section, names_key, regexp)
+    if section.has("attributes"):
+        section.fault(
+            "attributes", '"attributes" are not valid for metrics', "use a transform or filter with a condition"
+        )
+        section.raw("attributes")
+    if section.has("resources"):
+        hint = "use a transform with a where clause; a collector takes this, ignores it and changes every metric"
+        section.fault("resources", "metrics cannot be chosen by resource", hint)
+        section.raw("resources")
     section.raw("regexp")  # the size of the collector's result cache
     section.unsupported("libraries", "services", "span_names", "log_bodies")
     section.close()
-    if match == Match(None, (), ()):
-        section.fault("", "matches nothing in particular", f"write {names_key}, attributes or resources")
-    return match
+    if names is None:
+        section.fault("", "matches nothing in particular", f"write {names_key}")
+        return None
+    return Match(names)
 
 
 def parse_names(section: Section) -> Texts | None:

@@ -46,7 +46,9 @@ async def test_points_of_other_times_or_attribute_types_do_not_merge():
     metric = number_metric(
         "sum", "s", [({"k": "1"}, 1), ({"k": 1}, 2), ({"k": "1"}, 4, 5), ({"k": "1"}, 8), ({"k": True}, 16)]
     )
-    out = await through("transform", "metric_statements: ['aggregate_on_attributes(\"sum\")']", request(metric))
+    out = await through(
+        "transform", "metric_statements: ['aggregate_on_attributes(\"sum\") where metric.name != nil']", request(metric)
+    )
     values = sorted(point.as_int for point in out.resource_metrics[0].scope_metrics[0].metrics[0].sum.data_points)
     assert values == [2, 4, 9, 16]
 
@@ -78,10 +80,10 @@ async def test_histograms_add_up_bucket_by_bucket():
     assert len(second.histogram.data_points) == 2, "other bounds do not merge"
 
 
-async def test_histograms_are_only_summed():
+async def test_histograms_are_summed_whatever_is_asked_for():
     metric = histogram("h", [({"u": 1}, [1, 2, 3], 9.0), ({"u": 2}, [1, 2, 3], 9.0)])
     out = await through("transform", AGGREGATE.format(how="max", keys="[]"), request(metric))
-    assert len(out.resource_metrics[0].scope_metrics[0].metrics[0].histogram.data_points) == 2
+    assert len(out.resource_metrics[0].scope_metrics[0].metrics[0].histogram.data_points) == 1
 
 
 async def test_aggregate_on_attribute_value_folds_listed_values():
@@ -98,11 +100,11 @@ metric_statements:
 
 async def test_bucket_merging():
     metric = histogram("h", [({}, [1, 2, 3, 4], 9.0)], bounds=(1.0, 2.0, 3.0))
-    yaml = "metric_statements: ['merge_histogram_buckets(2.0)']"
+    yaml = "metric_statements: ['merge_histogram_buckets(2.0) where metric.name != nil']"
     point = (await through("transform", yaml, request(metric))).resource_metrics[0].scope_metrics[0].metrics[0]
     point = point.histogram.data_points[0]
     assert (list(point.explicit_bounds), list(point.bucket_counts), point.count) == ([1.0, 3.0], [1, 5, 4], 10)
-    yaml = "metric_statements: ['merge_histogram_buckets(2, method=\"limit_buckets\")']"
+    yaml = "metric_statements: ['merge_histogram_buckets(2.0, method=\"limit_buckets\") where metric.name != nil']"
     point = (await through("transform", yaml, request(metric))).resource_metrics[0].scope_metrics[0].metrics[0]
     point = point.histogram.data_points[0]
     assert (list(point.explicit_bounds), list(point.bucket_counts)) == ([2.0], [3, 7])
@@ -160,7 +162,7 @@ async def test_transform_error_modes():
         ("metric_conditions: [{context: metric, conditions: ['name == \"b\"']}, {conditions: ['datapoint.value_int == 1']}]", {"a": [2]}),
         ("metrics: {include: {match_type: strict, metric_names: [a]}}", {"a": [1, 2]}),
         ("metrics: {exclude: {match_type: regexp, metric_names: ['^a']}}", {"b": [1, 2]}),
-        ("metrics: {metric: ['HasAttrOnDatapoint(\"i\", \"1\")']}", None),
+        ("metrics: {metric: ['HasAttrOnDatapoint(\"i\", \"\")']}", None),
     ],
 )  # fmt: skip
 async def test_filter_drops_what_matches(yaml, left):
@@ -225,7 +227,7 @@ async def test_attribute_actions_can_be_for_some_metrics():
     message = request(*(number_metric("sum", name, [({"k": "v"}, 1)]) for name in "abc"))
     yaml = (
         "include: {match_type: regexp, metric_names: ['[ab]']}\n"
-        "exclude: {match_type: strict, metric_names: [b], attributes: [{key: k, value: v}]}\n"
+        "exclude: {match_type: strict, metric_names: [b]}\n"
         "actions: [{key: k, action: delete}]"
     )
     out = await through("attributes", yaml, message)

@@ -19,9 +19,9 @@ def _aggregation(name: str) -> str:
     return name
 
 
-def _histograms_only_by_sum(context: Context, how: str) -> None:
-    if how != "sum" and context.kind in {"histogram", "exponential_histogram"}:
-        raise OttlError(f"{how} is not an aggregation of histograms: only sum is")
+def _no_summaries(context: Context, name: str) -> None:
+    if context.kind == "summary":
+        raise OttlError(f"{name} does not aggregate summaries")
 
 
 def _aggregate_on_attributes(function: str, attributes: list[str] | None) -> Editor:
@@ -29,9 +29,9 @@ def _aggregate_on_attributes(function: str, attributes: list[str] | None) -> Edi
     kept = None if attributes is None else frozenset(attributes)
 
     def edit(context: Context) -> None:
-        if context.kind is None or context.kind == "summary":
+        _no_summaries(context, "aggregate_on_attributes")
+        if context.kind is None:
             return
-        _histograms_only_by_sum(context, how)
         if kept is not None:
             for point in context.points():
                 _keep(point.attributes, kept)
@@ -52,9 +52,9 @@ def _aggregate_on_attribute_value(function: str, attribute: str, values: Getter,
     how = _aggregation(function)
 
     def edit(context: Context) -> None:
-        if context.kind is None or context.kind == "summary":
+        _no_summaries(context, "aggregate_on_attribute_value")
+        if context.kind is None:
             return
-        _histograms_only_by_sum(context, how)
         listed = values(context)
         if not isinstance(listed, list):
             msg = "aggregate_on_attribute_value expects a list of values"
@@ -82,8 +82,7 @@ def _merge_histogram_buckets(bound: float, method: str | None) -> Editor:
 
     def edit(context: Context) -> None:
         if context.kind == "histogram":
-            for point in context.points():
-                change(point)
+            change(context.point)
 
     return edit
 
@@ -130,5 +129,7 @@ AGGREGATES = (
             level="metric",
         ),
     ),
-    Function("merge_histogram_buckets", params("bound:float method:text?"), _merge_histogram_buckets, level="metric"),
+    Function(
+        "merge_histogram_buckets", params("bound:float method:text?"), _merge_histogram_buckets, level="datapoint"
+    ),
 )

@@ -65,9 +65,9 @@ def _sort(target: Getter, order: str | None) -> Getter:
         down = order == "desc"
         if all(type(item) in (int, float) for item in items):
             return sorted(items, key=float, reverse=down)  # type: ignore[arg-type]
-        if all(isinstance(item, str) for item in items):
-            return sorted(items, reverse=down)  # type: ignore[type-var]
-        return sorted([text_of(item) or "" for item in items], reverse=down)  # type: ignore[return-value]
+        if any(isinstance(item, dict | list | bytes) for item in items):
+            return items
+        return sorted(items, key=lambda item: text_of(item) or "", reverse=down)
 
     return get
 
@@ -123,12 +123,12 @@ def _go_numbers(value: Value) -> Value:
 
 
 COLLECTIONS = by_identity(
-    Function("Keys", params("target:value"), _keys),
-    Function("Values", params("target:value"), _values),
-    Function("ContainsValue", params("target:value item:value"), _contains_value),
+    Function("Keys", params("target:mapping"), _keys),
+    Function("Values", params("target:mapping"), _values),
+    Function("ContainsValue", params("target:items item:value"), _contains_value),
     Function("Index", params("target:value value:value"), _index),
     Function("Sort", params("target:value order:text?"), _sort),
     Function("Coalesce", params("values:values"), _coalesce),
-    Function("ExtractPatterns", params("target:value pattern:text"), _extract_patterns),
-    Function("ParseJSON", params("target:value"), _parse_json),
+    Function("ExtractPatterns", params("target:string pattern:text"), _extract_patterns),
+    Function("ParseJSON", params("target:string"), _parse_json),
 )

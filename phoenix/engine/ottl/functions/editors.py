@@ -232,5 +232,5 @@ EDITORS = by_identity(
     ),
     Function("limit", params("target:map limit:int priority_keys:texts"), _limit),
     Function("truncate_all", params("target:map limit:int"), _truncate_all),
-    Function("merge_maps", params("target:map source:value strategy:text"), _merge_maps),
+    Function("merge_maps", params("target:map source:mapping strategy:text"), _merge_maps),
 )

@@ -11,7 +11,7 @@ from phoenix.engine.ottl.context import Context
 from phoenix.engine.ottl.errors import OttlError, OttlSyntaxError
 from phoenix.engine.ottl.paths import Getter
 from phoenix.engine.ottl.signature import Editor, Function, by_identity, params
-from phoenix.engine.ottl.values import from_any, text_of
+from phoenix.engine.ottl.values import Value
 
 _TEMPORALITIES = {
     "delta": AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA,
@@ -68,7 +68,10 @@ def _scale_metric(factor: float, unit: str | None) -> Editor:
 
 def _scale_point(kind: str, point: Any, factor: float) -> None:
     if kind in {"gauge", "sum"}:
-        point.as_double = (point.as_int if point.WhichOneof("value") == "as_int" else point.as_double) * factor
+        if point.WhichOneof("value") == "as_int":
+            point.as_int = int(point.as_int * factor)  # what is whole stays whole, as in the collector
+        else:
+            point.as_double *= factor
     elif kind == "histogram":
         for name in ("sum", "min", "max"):
             if point.HasField(name):
@@ -129,8 +132,8 @@ def _extract(what: str, kinds: frozenset[str], default_suffix: str) -> Callable[
             ]
             if not points:
                 return
-            unit = "1" if what == "count" else context.metric.unit
-            target = _new_sum(context, suffix or default_suffix, monotonic, unit)
+            unit = "1" if what == "count" and len(kinds) > 1 else context.metric.unit
+            target = _new_sum(context, default_suffix if suffix is None else suffix, monotonic, unit)
             for point in points:
                 made = _extracted(point, target)
                 if what == "count":
@@ -165,11 +168,16 @@ def _has_attribute_key(key: str) -> Getter:
 
 
 def _has_attribute(key: str, value: str) -> Getter:
-    return lambda context: any(
-        pair.key == key and text_of(from_any(pair.value)) == value
-        for point in context.points()
-        for pair in point.attributes
-    )
+    """The first point that has the key decides, as in the collector; what is no string counts as an empty one."""
+
+    def get(context: Context) -> Value:
+        for point in context.points():
+            for pair in point.attributes:
+                if pair.key == key:
+                    return bool(pair.value.string_value == value)
+        return False
+
+    return get
 
 
 METRIC_EDITORS = (
@@ -194,11 +202,11 @@ METRIC_EDITORS = (
     ),
     Function(
         "convert_summary_count_val_to_sum", params("aggregation_temporality:text is_monotonic:bool suffix:text?"),
-        _convert_summary("count"), level="metric",
+        _convert_summary("count"), level="datapoint",
     ),
     Function(
         "convert_summary_sum_val_to_sum", params("aggregation_temporality:text is_monotonic:bool suffix:text?"),
-        _convert_summary("sum"), level="metric",
+        _convert_summary("sum"), level="datapoint",
     ),
 )  # fmt: skip
 

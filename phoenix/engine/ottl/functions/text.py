@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
+import string
 from collections.abc import Callable
 
 import xxhash
 
 from phoenix.engine.ottl.context import Context
 from phoenix.engine.ottl.errors import OttlError, OttlSyntaxError
+from phoenix.engine.ottl.formatting import sprintf
 from phoenix.engine.ottl.paths import Getter
 from phoenix.engine.ottl.patterns import Pattern
 from phoenix.engine.ottl.signature import Function, by_identity, params
@@ -87,15 +89,49 @@ def _of_one(name: str, convert: Callable[[str], Value]) -> Callable[[Getter], Ge
     return build
 
 
-_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[A-Z]|\d+")
+def lower(text: str) -> str:
+    """Letter by letter, as Go does it: no letter becomes two."""
+    return "".join(letter.lower()[:1] for letter in text)
+
+
+def upper(text: str) -> str:
+    """Letter by letter, as Go does it: one whose capital is two stays as it is."""
+    return "".join(big if len(big := letter.upper()) == 1 else letter for letter in text)
+
+
+_BETWEEN = re.compile(r"(?<=[A-Z])(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z0-9])|(?<=[0-9])(?=[A-Za-z])|(?<=[A-Z])(?=[0-9])")
+_ASCII_LOWER = {ord(letter): ord(letter) + 32 for letter in string.ascii_uppercase}
+
+
+def snake_case(text: str) -> str:
+    """A `_` where the kind of letter changes and for every space, hyphen and dot; a run of capitals is one word."""
+    return re.sub(r"[ .-]", "_", _BETWEEN.sub("_", text.strip())).translate(_ASCII_LOWER)
+
+
+def camel_case(text: str) -> str:
+    """A capital after every separator and digit; of a run of capitals only the first stays one."""
+    made: list[str] = []
+    capital, after_capital = True, False
+    for letter in text.strip():
+        is_capital = letter in string.ascii_uppercase
+        if letter in string.ascii_letters:
+            made.append(letter.upper() if capital else letter.lower() if after_capital and is_capital else letter)
+            capital = False
+        elif letter in string.digits:
+            made.append(letter)
+            capital = True
+        else:
+            capital = letter in "_ -."
+        after_capital = is_capital
+    return "".join(made)
 
 
 def _convert_case(target: Getter, to_case: str) -> Getter:
     cases: dict[str, Callable[[str], str]] = {
-        "lower": str.lower,
-        "upper": str.upper,
-        "snake": lambda text: "_".join(word.lower() for word in _WORDS.findall(text)),
-        "camel": lambda text: "".join(word[:1].upper() + word[1:].lower() for word in _WORDS.findall(text)),
+        "lower": lower,
+        "upper": upper,
+        "snake": snake_case,
+        "camel": camel_case,
     }
     if to_case not in cases:
         raise OttlSyntaxError(f"invalid case: {to_case}, allowed cases are: lower, upper, snake, camel")
@@ -119,39 +155,31 @@ def _fnv(text: str) -> int:
 
 
 def _format(form: str, values: Getter) -> Getter:
-    verbs = re.findall(r"%[-+ 0#]*\d*(?:\.\d+)?([a-zA-Z%])", form)
-    if any(verb not in "sdvfxq%" for verb in verbs):
-        raise OttlSyntaxError(f"Format {form!r} has a verb the Embedded engine lacks: it has %s %d %v %f %x %q")
-    python = re.sub(r"(%[-+ 0#]*\d*(?:\.\d+)?)v", r"\1s", form).replace("%q", '"%s"')
-
     def get(context: Context) -> Value:
         parts = values(context)
         if not isinstance(parts, list):
             raise OttlError(f"Format expects a list, not {kind_name(parts)}")
-        shown = tuple(text_of(part) if isinstance(part, bool | list | dict) else part for part in parts)
-        try:
-            return python % tuple("<nil>" if part is None else part for part in shown)
-        except (TypeError, ValueError) as error:
-            raise OttlError(f"Format {form!r}: {error}") from error
+        return sprintf(form, parts)
 
+    sprintf(form, [])  # for its verbs
     return get
 
 
-_TARGET = params("target:value")
+_TARGET = params("target:string")
 
 TEXT = by_identity(
     Function("IsMatch", params("target:value pattern:text"), _is_match),
-    Function("Concat", params("vals:values delimiter:value"), _concat),
-    Function("Split", params("target:value delimiter:value"), _split),
-    Function("Substring", params("target:value start:value length:value"), _substring),
-    Function("HasPrefix", params("target:value prefix:value"), _of_two("HasPrefix", str.startswith)),
-    Function("HasSuffix", params("target:value suffix:value"), _of_two("HasSuffix", str.endswith)),
-    Function("TrimPrefix", params("target:value prefix:value"), _of_two("TrimPrefix", str.removeprefix)),
-    Function("TrimSuffix", params("target:value suffix:value"), _of_two("TrimSuffix", str.removesuffix)),
-    Function("Trim", params("target:value replacement:value?"), _trim),
-    Function("ConvertCase", params("target:value toCase:text"), _convert_case),
-    Function("ToLowerCase", _TARGET, _of_one("ToLowerCase", str.lower)),
-    Function("ToUpperCase", _TARGET, _of_one("ToUpperCase", str.upper)),
+    Function("Concat", params("vals:values delimiter:string"), _concat),
+    Function("Split", params("target:string delimiter:string"), _split),
+    Function("Substring", params("target:string start:integer length:integer"), _substring),
+    Function("HasPrefix", params("target:string prefix:string"), _of_two("HasPrefix", str.startswith)),
+    Function("HasSuffix", params("target:string suffix:string"), _of_two("HasSuffix", str.endswith)),
+    Function("TrimPrefix", params("target:string prefix:string"), _of_two("TrimPrefix", str.removeprefix)),
+    Function("TrimSuffix", params("target:string suffix:string"), _of_two("TrimSuffix", str.removesuffix)),
+    Function("Trim", params("target:string replacement:string?"), _trim),
+    Function("ConvertCase", params("target:string toCase:text"), _convert_case),
+    Function("ToLowerCase", _TARGET, _of_one("ToLowerCase", lower)),
+    Function("ToUpperCase", _TARGET, _of_one("ToUpperCase", upper)),
     Function("Format", params("format_string:text vals:values"), _format),
     Function("SHA256", _TARGET, _of_one("SHA256", lambda text: hashlib.sha256(text.encode()).hexdigest())),
     Function("SHA1", _TARGET, _of_one("SHA1", lambda text: hashlib.sha1(text.encode()).hexdigest())),

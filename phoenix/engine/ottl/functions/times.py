@@ -71,14 +71,14 @@ def _length(name: str, divisor: int) -> Callable[[Getter], Getter]:
     return build
 
 
-_TIME = params("time:value")
-_DURATION = params("duration:value")
+_TIME = params("time:moment")
+_DURATION = params("duration:length")
 
 TIMES = (
     Function("Now", (), _now),
     *by_identity(
-        Function("Duration", _DURATION, _duration),
-        Function("TruncateTime", params("time:value duration:value"), _truncate_time),
+        Function("Duration", params("duration:string"), _duration),
+        Function("TruncateTime", params("time:moment duration:length"), _truncate_time),
         Function("UnixNano", _TIME, _unix("UnixNano", 1)),
         Function("UnixMicro", _TIME, _unix("UnixMicro", 1_000)),
         Function("UnixMilli", _TIME, _unix("UnixMilli", 1_000_000)),

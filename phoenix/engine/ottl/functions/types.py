@@ -40,8 +40,10 @@ def _int(value: Value) -> Value:
             return int(value) if math.isfinite(value) and abs(value) < 2**63 else None
         case str():
             return _int_of_text(value)
-        case _:
+        case None:
             return None
+        case _:
+            raise OttlError(f"Int does not read a {kind_name(value)}")
 
 
 def _int_of_text(text: str) -> int | None:
@@ -57,12 +59,20 @@ def _double(value: Value) -> Value:
         case bool() | int() | float():
             return float(value)
         case str():
-            try:
-                return float(value) if value.strip() == value and "_" not in value else None
-            except ValueError:
-                return None
-        case _:
+            return _double_of_text(value)
+        case None:
             return None
+        case _:
+            raise OttlError(f"Double does not read a {kind_name(value)}")
+
+
+def _double_of_text(text: str) -> float:
+    try:
+        if text.strip() == text:
+            return float.fromhex(text) if text.lstrip("+-")[:2].lower() == "0x" else float(text)
+    except (ValueError, OverflowError):
+        pass
+    raise OttlError(f"Double cannot read {text!r}")
 
 
 def _bool(value: Value) -> Value:
@@ -77,8 +87,10 @@ def _bool(value: Value) -> Value:
             if value in {"0", "f", "F", "false", "FALSE", "False"}:
                 return False
             raise OttlError(f"Bool cannot read {value!r}")
-        case _:
+        case None:
             return None
+        case _:
+            raise OttlError(f"Bool does not read a {kind_name(value)}")
 
 
 def _len(value: Value) -> Value:
@@ -98,11 +110,11 @@ def _string(value: Value) -> Value:
 _TARGET = params("target:value")
 
 TYPES = by_identity(
-    Function("IsString", _TARGET, _is_kind(str)),
-    Function("IsInt", _TARGET, _is_kind(int)),
-    Function("IsDouble", _TARGET, _is_kind(float)),
-    Function("IsBool", _TARGET, _is_kind(bool)),
-    Function("IsMap", _TARGET, _is_kind(dict)),
+    Function("IsString", params("target:string"), _is_kind(str)),
+    Function("IsInt", params("target:integer"), _is_kind(int)),
+    Function("IsDouble", params("target:double"), _is_kind(float)),
+    Function("IsBool", params("target:boolean"), _is_kind(bool)),
+    Function("IsMap", params("target:mapping"), _is_kind(dict)),
     Function("IsList", _TARGET, _is_kind(list)),
     Function("IsTime", _TARGET, _is_kind(Time)),
     Function("IsDuration", _TARGET, _is_kind(Duration)),

@@ -188,7 +188,7 @@ async def test_exemplars_go_the_ordinary_way():
 
 
 async def test_a_failing_statement_refuses_every_payload():
-    statement = 'set(datapoint.attributes["n"], Split(datapoint.attributes["none"], 1))'
+    statement = 'set(datapoint.attributes["n"], Split(datapoint.attributes["none"], ","))'
     bad = f"error_mode: propagate\nmetric_statements: ['{statement}']"
     both = Both(("transform", bad))
     for tick in range(4):
