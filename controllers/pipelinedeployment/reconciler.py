@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from controllers.pipelinedeployment.adapting import LOOK_AGAIN_S, adapt, adapted
+from controllers.pipelinedeployment.adaptive import Decision
 from controllers.pipelinedeployment.model import CollectorChange, Notice, Observed, Plan, Rendering, Wanted
 from controllers.pipelinedeployment.plan import plan
 from controllers.pipelinedeployment.status import Problem, status_of
@@ -71,8 +73,9 @@ class PipelineDeploymentReconciler:
             deployment = await add_finalizer(self._client, deployment, FINALIZER)
         problem: PipelineError | None = None
         wanted: Wanted | None = None
+        decision = await adapt(self._client, deployment, self._clock.now())
         try:
-            wanted = await self._wanted(deployment)
+            wanted = await self._wanted(deployment, decision)
         except PipelineError as error:
             problem = error
         observed = await self._observe(deployment, wanted, collectors)
@@ -84,6 +87,13 @@ class PipelineDeploymentReconciler:
         said = Problem(problem.code, str(problem)[:900]) if problem is not None else None
         status = status_of(observed, planned, said)
         notices = planned.notices
+        if decision is not None:
+            status.adaptive = decision.status
+            again_s = LOOK_AGAIN_S if planned.requeue_after_s is None else min(LOOK_AGAIN_S, planned.requeue_after_s)
+            planned = replace(planned, requeue_after_s=again_s)
+            if decision.changed:
+                data = {"keep": ",".join(decision.status.keep)}
+                notices += (Notice("AdaptiveListChanged", decision.changed, data=data),)
         if problem is not None and not _said(deployment, problem):
             notices += (Notice("DeploymentFailed", str(problem), warning=True),)
         # Told before it is remembered: a crash in between tells it again, which raises the event's count.
@@ -129,9 +139,9 @@ class PipelineDeploymentReconciler:
             await remove_finalizer(self._client, deployment, FINALIZER)
         return Result()
 
-    async def _wanted(self, deployment: PipelineDeployment) -> Wanted:
+    async def _wanted(self, deployment: PipelineDeployment, decision: Decision | None) -> Wanted:
         """The spec's pipeline, resolved and checked. Raises PipelineError; nothing was touched then."""
-        source = deployment.spec.pipeline
+        source = adapted(deployment.spec.pipeline, deployment, decision)
         template = await self._template(source.template_ref.name) if source.template_ref else None
         resolved = resolve(source, template)
         kind = Engine.EMBEDDED if deployment.spec.engine == Engine.AUTO else deployment.spec.engine

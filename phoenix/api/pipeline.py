@@ -159,6 +159,27 @@ class DeploymentMeasurement(Model):
     window: Duration = Field(default=Duration("2s"), description="length of a sample window")
 
 
+class AdaptiveKeep(Model):
+    """A list parameter of the template that Phoenix decides, from what an experiment measures of its baseline."""
+
+    parameter: str = Field(default="keep", description="the template's parameter, a stringList")
+    experiment: NameRef = Field(description="an Experiment of this namespace whose baseline has all of the data")
+    signal: str = Field(min_length=1, description="a signal of its analysis, by one label: sum by (LABEL) (…)")
+    top_k: int | None = Field(default=None, ge=1, le=1000, description="keep the largest; this or threshold")
+    threshold: float | None = Field(default=None, gt=0, description="keep what is at least this; this or topK")
+    always: list[str] = Field(default_factory=list, description="kept whatever they measure", json_schema_extra=SET)
+    leave_factor: float = Field(default=1.3, ge=1, le=10, description="a group leaves beyond rank topK x this")
+    min_dwell: Duration = Field(default=Duration("60s"), description="least time between two changes of the list")
+    max_changes: int = Field(default=5, ge=1, description="groups that one change enters or drops at most")
+
+    @model_validator(mode="after")
+    def _one_measure(self) -> Self:
+        if (self.top_k is None) == (self.threshold is None):
+            msg = "give exactly one of topK and threshold"
+            raise ValueError(msg)
+        return self
+
+
 class PipelineDeploymentSpec(Model):
     """Keep this pipeline running on these hosts."""
 
@@ -166,6 +187,7 @@ class PipelineDeploymentSpec(Model):
     engine: Engine = Field(default=Engine.AUTO, description="what runs it")
     host_selector: LabelSelector = Field(default_factory=LabelSelector, description="hosts that run it; empty: all")
     strategy: RolloutStrategy = Field(default_factory=RolloutStrategy, description="how a new revision is rolled out")
+    adaptive: AdaptiveKeep | None = Field(default=None, description="has Phoenix decide a list of the template")
     variant_labels: dict[str, str] = Field(
         default_factory=dict, description="resource attributes added last to everything exported"
     )
@@ -176,6 +198,13 @@ class PipelineDeploymentSpec(Model):
         default=Duration("60s"), description="time for a revision to become ready; then it is rolled back"
     )
     measurement: DeploymentMeasurement | None = Field(default=None, description="set by experiments on their variants")
+
+    @model_validator(mode="after")
+    def _adaptive_has_a_template(self) -> Self:
+        if self.adaptive is not None and self.pipeline.template_ref is None:
+            msg = "adaptive sets a parameter: give pipeline.templateRef, such as process-significant"
+            raise ValueError(msg)
+        return self
 
 
 class CollectorCounts(Model):
@@ -230,6 +259,14 @@ class RolloutProgress(Model):
     held_since: str = Field(default="", description="since when its hosts are ready; empty: they are not")
 
 
+class AdaptiveStatus(Model):
+    """The list as decided."""
+
+    keep: list[str] = Field(default_factory=list, description="groups on the list", json_schema_extra=SET)
+    decided_at: str = Field(default="", description="when it last changed, RFC 3339 UTC; empty: never")
+    reason: str = Field(default="", description="what came in and what went out, or why nothing was decided")
+
+
 class PipelineDeploymentStatus(Status):
     """What runs, what was tried; conditions: Available, Progressing, Ready."""
 
@@ -239,6 +276,7 @@ class PipelineDeploymentStatus(Status):
     engine: Engine | None = Field(default=None, description="engine in use")
     collectors: CollectorCounts = Field(default_factory=CollectorCounts, description="how far the rollout is")
     attempted: RevisionAttempt | None = Field(default=None, description="revision last tried")
+    adaptive: AdaptiveStatus | None = Field(default=None, description="the list Phoenix decided, and why")
     rollout: RolloutProgress | None = Field(default=None, description="where a canary rollout is; absent: none is on")
     history: list[RevisionRecord] = Field(default_factory=list, description="revisions, oldest first")
 
