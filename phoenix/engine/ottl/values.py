@@ -85,10 +85,12 @@ def storable(value: Value) -> Value:
     Raises:
         OttlError: it is a Time, a Duration or bucket counts, for which OTLP has no place.
     """
+    if isinstance(value, list) and type(value) is Counts:
+        msg = "bucket counts cannot be an attribute: use Len(…)"
+        raise OttlError(msg)
     match value:
-        case Time() | Duration() | Counts():
-            hint = "Len(…)" if isinstance(value, Counts) else "UnixNano(…) or Seconds(…)"
-            raise OttlError(f"a {type(value).__name__} cannot be an attribute: use {hint}")
+        case Time() | Duration():
+            raise OttlError(f"a {type(value).__name__} cannot be an attribute: use UnixNano(…) or Seconds(…)")
         case dict():
             return {key: storable(item) for key, item in value.items()}
         case list():

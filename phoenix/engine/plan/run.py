@@ -13,7 +13,7 @@ from phoenix.engine.errors import ConsumeError
 from phoenix.engine.plan.learn import learn
 from phoenix.engine.plan.shape import Shape, Shapes
 from phoenix.engine.plan.template import Template
-from phoenix.engine.plan.trace import Untraceable, numbered, tracing
+from phoenix.engine.plan.trace import Untraceable, numbered, numbers_of, points_of_request, tracing
 from phoenix.engine.telemetry import Counter, Telemetry
 
 _INLINE_POINTS = 200
@@ -138,9 +138,13 @@ class PlannedRun:
         """Make the plan for payloads of the shape from one of them and what was left of it."""
         traced: Metrics | None = Metrics.of(numbered(data))
         try:
-            with tracing():
+            with tracing() as merged:
                 for stage in self._stages:
                     traced = stage.tracer.run(traced) if traced else None
         except (Untraceable, ConsumeError):
             return
-        shape.plans[self] = learn(data, shape, left, traced.message() if traced else None, points)
+        message = traced.message() if traced else None
+        stayed = points_of_request(message) if message else ()
+        if merged.difference(number for point, _ in stayed for number in numbers_of(point)):
+            return  # merged and then dropped: no template would see that their times differ, and counts would be wrong
+        shape.plans[self] = learn(data, shape, left, message, points)

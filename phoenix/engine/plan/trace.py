@@ -16,7 +16,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 
 _FIELD = 20_001
 _TAG = b"\x88\xe2\x09"  # field 20,001, a varint
-_TRACING: ContextVar[bool] = ContextVar("tracing", default=False)
+_TRACING: ContextVar[set[int] | None] = ContextVar("tracing", default=None)
 _TIME, _START = 2, 1
 
 
@@ -25,11 +25,12 @@ class Untraceable(Exception):
 
 
 @contextmanager
-def tracing() -> Iterator[None]:
-    """While it lasts, merges note what went into them."""
-    token = _TRACING.set(True)
+def tracing() -> Iterator[set[int]]:
+    """While it lasts, merges note what went into them; gives the numbers of all points that were merged."""
+    merged: set[int] = set()
+    token = _TRACING.set(merged)
     try:
-        yield
+        yield merged
     finally:
         _TRACING.reset(token)
 
@@ -40,13 +41,15 @@ def note_merge(points: Sequence[Any], how: str) -> None:
     Raises:
         Untraceable: while tracing, for another way than adding up.
     """
-    if not _TRACING.get():
+    merged = _TRACING.get()
+    if merged is None:
         return
     if how != "sum":
         raise Untraceable(how)
     for point in points[1:]:
         for number in numbers_of(point):
             _give(points[0], number)
+    merged.update(numbers_of(points[0]))
 
 
 def points_of_request(request: ExportMetricsServiceRequest) -> Iterator[tuple[Any, Any]]:
