@@ -19,8 +19,9 @@ from phoenix.engine.processors import (
     transform,
 )
 from phoenix.engine.receivers import hostmetrics, otlp
+from phoenix.engine.receivers import prometheus as scrape
 
-_RECEIVERS = (hostmetrics.FACTORY, otlp.FACTORY)
+_RECEIVERS = (hostmetrics.FACTORY, otlp.FACTORY, scrape.FACTORY)
 _PROCESSORS = (
     attributes.FACTORY,
     batch.FACTORY,

@@ -32,19 +32,28 @@ WORKING = {
     "otlphttp": "{endpoint: 'http://127.0.0.1:1', retry_on_failure: {enabled: false}}",
     "phoenix_tee": "{targets: [{name: a, endpoint: 'http://127.0.0.1:1'}], interval: 1s}",
     "prometheus": "endpoint: '127.0.0.1:0'",
+    "receiver prometheus": "config: {scrape_configs: [{job_name: j, scrape_interval: 50ms, static_configs: [{targets: ['127.0.0.1:1']}]}]}",
     "prometheus_remote_write": "{endpoint: 'http://127.0.0.1:1', retry_on_failure: {enabled: false}}",
     "health_check": "endpoint: '127.0.0.1:0'",
 }
 FACTORIES = [
     factory for table in (RECEIVERS, PROCESSORS, EXPORTERS, EXTENSIONS) for factory in dict.fromkeys(table.values())
 ]
-BY_TYPE = pytest.mark.parametrize("factory", FACTORIES, ids=[factory.types[0] for factory in FACTORIES])
+
+
+def key(factory):
+    """A type's key in WORKING: with its kind where another kind has the type too."""
+    name = factory.types[0]
+    return f"receiver {name}" if isinstance(factory, ReceiverFactory) and name in EXPORTERS else name
+
+
+BY_TYPE = pytest.mark.parametrize("factory", FACTORIES, ids=[key(factory) for factory in FACTORIES])
 
 
 @pytest.fixture
 def make(tmp_path):
     def made(factory, sink=None):
-        config, findings = parse(factory, WORKING[factory.types[0]].replace("{tmp}", str(tmp_path)))
+        config, findings = parse(factory, WORKING[key(factory)].replace("{tmp}", str(tmp_path)))
         assert not findings, findings
         match factory:
             case ReceiverFactory() | ProcessorFactory():
@@ -71,7 +80,7 @@ async def nothing_is_left_running():
 
 
 def test_every_component_has_a_case_here():
-    assert {factory.types[0] for factory in FACTORIES} == set(WORKING)
+    assert {key(factory) for factory in FACTORIES} == set(WORKING)
 
 
 @BY_TYPE
@@ -89,8 +98,8 @@ def test_unknown_keys_are_refused_with_their_path(factory):
 @BY_TYPE
 def test_wrong_types_are_findings_not_errors(factory):
     for value in ("[]", "5", "text", "{}", "[[1]]", "~"):
-        for key in WORKING[factory.types[0]].strip("{}").split(":")[:1]:
-            parse(factory, f"{{{key.strip() or 'x'}: {value}}}")
+        for name in WORKING[key(factory)].strip("{}").split(":")[:1]:
+            parse(factory, f"{{{name.strip() or 'x'}: {value}}}")
 
 
 @BY_TYPE

@@ -1,0 +1,219 @@
+"""The `prometheus` receiver: scrapes listed targets at their interval.
+
+As with hostmetrics every point of a scrape has the tick's time, a multiple of the interval since the epoch. A scrape
+that takes longer than its timeout has failed; a tick that comes while the last is under way is left out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import time
+from collections.abc import Hashable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from phoenix.aio.tasks import wait_for_event
+from phoenix.engine.component import Component, Consumer, ReceiverFactory, Settings
+from phoenix.engine.config.section import Section
+from phoenix.engine.data import Metrics
+from phoenix.engine.errors import ConsumeError
+from phoenix.engine.receivers.relabel import Labels
+from phoenix.engine.receivers.scrapeconfig import Job, Target, parse_jobs
+from phoenix.engine.receivers.scrapepage import Builder, Exposed, Group, grouped, labelled, read_page
+from phoenix.engine.tasks import TaskOwner
+
+_ACCEPT = "application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+_PAGE_BYTES = 64 << 20
+_STOP_S = 1.0
+_OWN = (
+    ("up", "", "The scraping was successful"),
+    ("scrape_duration_seconds", "s", "Duration of the scrape"),
+    ("scrape_samples_scraped", "", "The number of samples the target exposed"),
+    (
+        "scrape_samples_post_metric_relabeling", "",
+        "The number of samples remaining after metric relabeling was applied",
+    ),
+    ("scrape_series_added", "", "The approximate number of new series in this scrape"),
+)  # fmt: skip
+"""Names, units and descriptions of what the receiver tells of each scrape."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What to scrape."""
+
+    jobs: tuple[Job, ...]
+
+
+def parse(section: Section) -> Config:
+    """Read the receiver's keys."""
+    config = Config(parse_jobs(section.section("config")))
+    section.boolean("report_extra_scrape_metrics", False)
+    section.unsupported("target_allocator", "trim_metric_suffixes", "api_server", "report_extra_scrape_metrics")
+    section.close()
+    return config
+
+
+class ScrapeError(Exception):
+    """A scrape that gave nothing."""
+
+
+class Scraped:
+    """One target: its series so far, and what became of a page."""
+
+    def __init__(self, job: Job, target: Target) -> None:
+        self._job, self._target = job, target
+        self._known: dict[Hashable, Group] = {}
+        self._series: set[Hashable] = set()
+        self._resource = _resource(target)
+
+    def page(self, text: str | None, content_type: str, duration_s: float, tick: int) -> tuple[Metrics, str]:
+        """What to hand on, and why the scrape failed (empty: it did not). A text of None is a failed scrape."""
+        exposed, kept, error = [], [], ""
+        if text is not None:
+            try:
+                exposed = read_page(text, content_type)
+                every = (
+                    labelled(one, self._target.labels, self._job.metric_steps, self._job.honor_labels)
+                    for one in exposed
+                )
+                kept = [one for one in every if one is not None]
+                if 0 < self._job.sample_limit < len(kept):
+                    raise ScrapeError(f"sample limit exceeded: {len(kept)} of {self._job.sample_limit}")
+            except (ValueError, KeyError, ScrapeError) as failed:
+                exposed, kept, error = [], [], str(failed) or repr(failed)
+        up = text is not None and not error
+        groups = grouped(kept)
+        builder = Builder(self._resource | _target_info(groups))
+        for group in groups.values():
+            group.time_s = group.time_s if self._job.honor_timestamps else None
+            builder.add(group, tick)
+        for key, group in self._known.items():
+            if key not in groups:
+                builder.add(group, tick, stale=True)
+        series: set[Hashable] = {(one.name, frozenset(one.labels.items())) for one in kept}
+        added, self._series = len(series - self._series), series
+        # Those with times of their own end when their target says so, not when they are missing once.
+        self._known = {key: group for key, group in groups.items() if group.time_s is None}
+        figures = (float(up), duration_s, len(exposed), len(kept), added)
+        for (name, unit, told), value in zip(_OWN, figures, strict=True):
+            sample = Exposed(name, "gauge", told, unit, name, self._target.labels, float(value), None)
+            for group in grouped([sample]).values():
+                builder.add(group, tick)
+        return Metrics.of(builder.request), error
+
+
+def _target_info(groups: dict[Hashable, Group]) -> Labels:
+    """Attributes of the resource that the target tells of itself; that series is then used up."""
+    found: Labels = {}
+    for key in [key for key, group in groups.items() if group.metric in {"target_info", "target"}]:
+        found |= groups.pop(key).attributes
+    return found
+
+
+def _resource(target: Target) -> Labels:
+    instance, parts = target.labels["instance"], urlsplit(target.url)
+    host, _, port = instance.rpartition(":")
+    host = (host or instance).strip("[]")
+    resource = {"service.name": target.labels.get("job", ""), "service.instance.id": instance}
+    if _discernible(host):
+        resource["server.address"] = host
+    return resource | {"server.port": port if port.isdigit() else "", "url.scheme": parts.scheme}
+
+
+def _discernible(host: str) -> bool:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host != "localhost"
+    return not (address.is_loopback or address.is_unspecified)
+
+
+class PrometheusReceiver:
+    """A task a target, over kept connections."""
+
+    def __init__(self, settings: Settings, config: Config, next_consumer: Consumer) -> None:
+        self._config = config
+        self._next = next_consumer
+        self._log = settings.log
+        self._tasks = TaskOwner(settings.fail)
+        self._stopping = asyncio.Event()
+        self._session: aiohttp.ClientSession | None = None
+        labels = {"receiver": str(settings.id), "transport": "http"}
+        self._accepted = settings.telemetry.counter("otelcol_receiver_accepted_metric_points", **labels)
+        self._refused = settings.telemetry.counter("otelcol_receiver_refused_metric_points", **labels)
+
+    async def start(self) -> None:
+        """Start scraping."""
+        self._session = aiohttp.ClientSession(headers={"Accept": _ACCEPT, "User-Agent": "phoenix-embedded-collector"})
+        for job in self._config.jobs:
+            for target in job.targets:
+                self._tasks.spawn(self._run(job, target), name=f"scrape {target.url}")
+
+    async def shutdown(self) -> None:
+        """Stop; a scrape under way may take a second to arrive, then it is given up."""
+        self._stopping.set()
+        try:
+            async with asyncio.timeout(_STOP_S):
+                await self._tasks.join()
+        except TimeoutError:
+            self._log.warning("scrape given up at shutdown")
+        finally:
+            await self._tasks.close()
+            session, self._session = self._session, None
+            if session is not None:
+                await session.close()
+
+    async def _run(self, job: Job, target: Target) -> None:
+        interval_ns = round(job.interval_s * 1e9)
+        scraped, tick = Scraped(job, target), time.time_ns()
+        while True:
+            tick = max(tick, time.time_ns()) // interval_ns * interval_ns + interval_ns
+            while (wait_ns := tick - time.time_ns()) > 0:
+                if await wait_for_event(self._stopping, wait_ns / 1e9):
+                    return
+            started_s = time.perf_counter()
+            text, content_type, error = await self._get(target.url, job.timeout_s)
+            duration_s = time.perf_counter() - started_s
+            metrics, fault = await asyncio.to_thread(scraped.page, text, content_type, duration_s, tick)
+            if error or fault:
+                self._log.warning("scrape failed target=%s error=%s", target.url, error or fault)
+            await self._hand_on(metrics)
+
+    async def _get(self, url: str, timeout_s: float) -> tuple[str | None, str, str]:
+        """The page, its type, and why there is none."""
+        assert self._session is not None, "scrape before start"
+        try:
+            async with self._session.get(url, timeout=aiohttp.ClientTimeout(total=timeout_s)) as answer:
+                if answer.status != 200:
+                    return None, "", f"server returned HTTP status {answer.status}"
+                parts, size = [], 0
+                async for part in answer.content.iter_any():
+                    parts.append(part)
+                    size += len(part)
+                    if size > _PAGE_BYTES:
+                        return None, "", f"the page is larger than {_PAGE_BYTES} bytes"
+                return b"".join(parts).decode("utf-8"), answer.content_type, ""
+        except (aiohttp.ClientError, TimeoutError, OSError, UnicodeDecodeError) as error:
+            return None, "", str(error) or type(error).__name__
+
+    async def _hand_on(self, metrics: Metrics) -> None:
+        points = metrics.points
+        try:
+            await self._next.consume(metrics)
+        except ConsumeError as error:
+            self._refused.add(points)
+            self._log.warning("scrape refused points=%d error=%s", points, error)
+        else:
+            self._accepted.add(points)
+
+
+def create(settings: Settings, config: Config, next_consumer: Consumer) -> Component:
+    """Make the receiver."""
+    return PrometheusReceiver(settings, config, next_consumer)
+
+
+FACTORY = ReceiverFactory(("prometheus",), parse, create)
