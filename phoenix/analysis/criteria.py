@@ -61,7 +61,8 @@ def compare(inputs: AnalysisInput, joined: Joined, candidate: JudgedVariant) -> 
         comparison.signal_loss, reasons[CriterionMetric.SIGNAL_LOSS] = signal_loss(signals)
         comparison.critical_coverage, reasons[CriterionMetric.CRITICAL_COVERAGE] = total_coverage(coverage)
         comparison.query_loss, reasons[CriterionMetric.QUERY_LOSS] = query_loss(queries)
-        confidence = inputs.analysis.confidence
+        # Of several candidates one may look better by chance: each gets its share of the error (Bonferroni).
+        confidence = 1 - (1 - inputs.analysis.confidence) / len(inputs.candidates)
         comparison.cpu_increase = increase(cpu_pairs(inputs, joined, candidate.name), confidence)
         comparison.memory_increase = increase(memory_pairs(inputs, joined, candidate.name), confidence)
     comparison.not_comparable = _not_comparable(inputs, candidate)
@@ -88,7 +89,9 @@ def _not_comparable(inputs: AnalysisInput, candidate: JudgedVariant) -> str:
 def judge_criterion(criterion: Criterion, compared: Compared) -> CriterionResult:
     """Hold one bound against its figure; `passed` is absent where it cannot be told."""
     figure = _figure(criterion.metric, compared.comparison)
-    result = CriterionResult(metric=criterion.metric.value, min=criterion.min, max=criterion.max)
+    result = CriterionResult(
+        metric=criterion.metric.value, min=criterion.min, max=criterion.max, critical=criterion.critical
+    )
     interval = figure if isinstance(figure, Interval) else None
     result.value = interval.value if interval is not None else figure if not isinstance(figure, Interval) else None
     absent = compared.reasons.get(criterion.metric, "")
@@ -121,10 +124,12 @@ def _figure(metric: CriterionMetric, comparison: Comparison) -> float | Interval
 def _within(criterion: Criterion, low: float, high: float) -> tuple[bool | None, str]:
     """Whether all of [low, high] keeps the bounds; None where only part of it does."""
     text = f"{low:.4g}" if low == high else f"between {low:.4g} and {high:.4g}"
-    if criterion.min is not None and high < criterion.min:
+    if criterion.min is not None and high < criterion.min - criterion.tolerance:
         return False, f"{text} is below {criterion.min:g}"
-    if criterion.max is not None and low > criterion.max:
+    if criterion.max is not None and low > criterion.max + criterion.tolerance:
         return False, f"{text} is above {criterion.max:g}"
+    if (criterion.min is not None and high < criterion.min) or (criterion.max is not None and low > criterion.max):
+        return None, f"Marginal: {text} is beyond the bound, but within the tolerance of {criterion.tolerance:g}"
     if (criterion.min is not None and low < criterion.min) or (criterion.max is not None and high > criterion.max):
         return None, f"TooFewWindows: it lies {text}, on both sides of the bound; measure for longer"
     return True, ""

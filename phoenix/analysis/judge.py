@@ -35,6 +35,13 @@ def analyze(inputs: AnalysisInput) -> AnalysisOutcome:
             result.verdict, result.reason = _verdict(
                 problems_of(inputs, candidate.name, problems), compared[candidate.name], result.criteria
             )
+            few = len(joined.complete) < inputs.analysis.min_windows
+            if few and result.verdict in (Verdict.PROMOTE, Verdict.REJECT):
+                result.verdict = Verdict.INCONCLUSIVE
+                result.reason = (
+                    f"{len(joined.complete)} windows, {inputs.analysis.min_windows} needed: measure for longer"
+                )
+
     results = ExperimentResults(
         final=inputs.final,
         computed_at=datetime.fromtimestamp(inputs.now // 10**9, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -113,6 +120,7 @@ def _verdict(
 ) -> tuple[Verdict, str]:
     if problems:
         return Verdict.INVALID, listed((problem.text for problem in problems), 3)
+    criteria = [result for result in criteria if result.critical]
     failed = [f"{result.metric} {result.reason}" for result in criteria if result.passed is False]
     if compared.more_duplicates:
         failed.insert(0, duplicates_reason(compared))

@@ -118,6 +118,8 @@ class Criterion(Model):
     metric: CriterionMetric = Field(description="what is judged")
     min: float | None = Field(default=None, description="smallest value that passes")
     max: float | None = Field(default=None, description="largest value that passes")
+    tolerance: float = Field(default=0.0, ge=0, description="how far beyond a bound is Inconclusive, not a failure")
+    critical: bool = Field(default=True, description="false: reported, but it decides nothing")
 
     @model_validator(mode="after")
     def _some_bound(self) -> Self:
@@ -164,6 +166,7 @@ class Analysis(Model):
         description="bounds every candidate is judged by",
     )
     confidence: float = Field(default=0.95, gt=0.5, lt=1, description="of intervals (CPU, memory), ratio")
+    min_windows: int = Field(default=3, ge=1, description="complete windows below which a run is Inconclusive")
     early_stop: bool = Field(default=False, description="true: end a run whose verdict cannot change any more")
     signals: list[Signal] = Field(
         default_factory=list, description="answers that must survive", json_schema_extra=map_by("name")

@@ -88,6 +88,7 @@ class CriterionResult(Model):
     value: float | None = Field(default=None, description="value found")
     min: float | None = Field(default=None, description="bound")
     max: float | None = Field(default=None, description="bound")
+    critical: bool = Field(default=True, description="false: it decides nothing")
     reason: str = Field(default="", description="NotComparable, NoData, or why it failed")
 
 

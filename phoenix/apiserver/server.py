@@ -29,6 +29,7 @@ from phoenix.apiserver.files import make_state_folder
 from phoenix.apiserver.logs import LogSource
 from phoenix.apiserver.servingtls import CertificateCollector, Given, ServingTls
 from phoenix.apiserver.tls import ensure_certificates
+from phoenix.samples.retention import keep_pruned
 from phoenix.samples.storage import SampleStore
 from phoenix.store.sqlite import open_store
 
@@ -97,6 +98,7 @@ class ApiServer:
             stack.push_async_callback(app.fanout.stop)
             emptying = asyncio.create_task(app.lifecycle.run(), name="apiserver-namespaces")
             stack.push_async_callback(_cancel, emptying)
+            stack.push_async_callback(_cancel, asyncio.create_task(keep_pruned(samples), name="apiserver-samples"))
             if tls is not None:
                 app.metrics.add(CertificateCollector(tls))
                 stack.push_async_callback(_cancel, asyncio.create_task(tls.watch(), name="apiserver-certificates"))

@@ -9,7 +9,9 @@ import pytest
 
 from phoenix.samples.errors import SamplesOverloaded, SamplesUnavailable
 from phoenix.samples.model import ContributionRow, InputSample, OutputSample, ProcessSample, SampleBatch, SampleKind
+from phoenix.samples.retention import keep_pruned
 from phoenix.samples.storage import SampleStore
+from tests.harness.eventually import eventually
 
 S = 1_000_000_000
 
@@ -94,6 +96,20 @@ async def test_prune_takes_windows_that_ended_before(samples: SampleStore) -> No
     assert await samples.prune(ended_before=2 * 2900 * S) == 2899
     kept = await samples.list("default", "x", 1)
     assert (len(kept), kept[0].window_end) == (101, 2 * 2900 * S)
+
+
+async def test_old_samples_are_removed_again_and_again(samples: SampleStore) -> None:
+    task = asyncio.create_task(keep_pruned(samples, keep_s=60, every_s=0.01))
+    try:
+        for _ in range(2):
+            assert await samples.add("default", "x", [output(0)]) == 1
+
+            async def rows() -> int:
+                return samples.statistics().rows
+
+            await eventually(rows, lambda left: left == 0, within_s=10, what="the old sample is gone")
+    finally:
+        task.cancel()
 
 
 async def test_samples_survive_a_restart(tmp_path: Path) -> None:
