@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from phoenix.apimachinery.meta import KindInfo, PrinterColumn, Resource, Status
 from phoenix.apimachinery.model import SET, Model
@@ -63,6 +63,13 @@ class StressKind(StrEnum):
     CRASH_LOOP = "CrashLoop"
 
 
+_EVENTS_OF = {
+    SeriesModel.M1: (StressKind.ROUTE_EXPLOSION, StressKind.ERROR_BURST, StressKind.CLOCK_SKEW),
+    SeriesModel.M2: (StressKind.FORK_STORM, StressKind.CPU_SWAP, StressKind.CLOCK_SKEW),
+    SeriesModel.M3: (StressKind.NODE_DRAIN, StressKind.CRASH_LOOP, StressKind.CLOCK_SKEW),
+}
+
+
 class StressEvent(Model):
     """Something bad that happens once."""
 
@@ -96,6 +103,15 @@ class OtlpEmitter(Model):
     resets: Turnover | None = Field(default=None, description="counters begin at zero again under the same names")
     phases: list[LoadPhase] = Field(default_factory=list, description="absent: one of factor 1 that never ends")
     events: list[StressEvent] = Field(default_factory=list, description="stress, each once")
+
+    @model_validator(mode="after")
+    def _events_of_the_model(self) -> Self:
+        known = _EVENTS_OF[self.model]
+        for place, event in enumerate(self.events):
+            if event.kind not in known:
+                msg = f"events[{place}].kind: model {self.model} has {', '.join(known)}, not {event.kind}"
+                raise ValueError(msg)
+        return self
 
 
 class LoadProfileSpec(Model):

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from phoenix.api.loadprofile import LoadProfile
+from phoenix.api.loadprofile import LoadProfile, LoadProfileSpec
+from phoenix.loadmodel.dynamics import EVENTS_OF, EventKind
 from phoenix.loadmodel.expected import expected_active_series, expected_streams
 
 FILE = Path(__file__).parents[3] / "resources" / "catalog" / "loadprofiles.yaml"
@@ -48,3 +49,14 @@ def test_the_comments_state_the_sizes_as_they_are(size: str) -> None:
 def test_the_comments_state_the_other_models_too(model: str, size: str) -> None:
     (line,) = (line for line in FILE.read_text("utf-8").splitlines() if line.startswith(f"#   {model} {size} "))
     assert line.endswith(f" {expected_active_series({'model': model, 'size': size}):,}")
+
+
+def test_an_event_of_another_model_is_refused_by_the_kind_and_both_know_the_same() -> None:
+    for model, known in EVENTS_OF.items():
+        for kind in EventKind:
+            spec = {"otlp": {"model": model, "events": [{"kind": kind}]}}
+            if kind in known:
+                LoadProfileSpec.from_wire(spec)
+            else:
+                with pytest.raises(ValueError, match=rf"model {model} has .*, not {kind}"):
+                    LoadProfileSpec.from_wire(spec)
