@@ -70,7 +70,11 @@ def test_defaults_fill_absent_and_null_fields_where_the_parent_is_there() -> Non
     filled, _ = complete(Experiment, wire)
     spec = filled["spec"]
     assert spec["timing"] == {"warmup": "5s", "duration": "3m", "interval": "1s", "progressDeadline": "60s"}
-    assert (spec["engine"], spec["suspend"], spec["cost"]) == ("Auto", False, {"hosts": 1})
+    assert (spec["engine"], spec["suspend"], spec["cost"]) == (
+        "Auto",
+        False,
+        {"hosts": 1, "coreMonth": 0.0, "gibMonth": 0.0},
+    )
     assert spec["source"]["load"] == {"profileRef": {"name": "realistic"}, "seed": 1, "scale": 1.0}
     assert "host" not in spec["source"], "an absent choice is not made by defaulting"
     assert [criterion["metric"] for criterion in spec["analysis"]["criteria"]] == ["cardinalityReduction", "signalLoss"]
