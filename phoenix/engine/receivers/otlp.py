@@ -1,9 +1,10 @@
-"""The `otlp` receiver: OTLP/HTTP with protobuf bodies, plain or gzip, at /v1/metrics."""
+"""The `otlp` receiver: OTLP/HTTP with protobuf or JSON bodies, plain or gzip, at /v1/metrics."""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 
 from aiohttp import web
 
@@ -14,6 +15,7 @@ from phoenix.engine.endpoints import HttpServer, ListenAddress, listen_address
 from phoenix.engine.errors import BadData, ConsumeError
 from phoenix.engine.plan.shape import Shapes
 from phoenix.engine.receivers.inflate import ENCODINGS, inflate
+from phoenix.engine.receivers.otlpjson import JSON, from_json
 
 _PROTOBUF = "application/x-protobuf"
 _INLINE_BYTES = 32 << 10
@@ -73,7 +75,9 @@ def status_body(code: int, message: str) -> bytes:
     return b"\x08" + _varint(code) + b"\x12" + _varint(len(text)) + text
 
 
-def _refusal(http_status: int, code: int, message: str) -> web.Response:
+def _refusal(http_status: int, code: int, message: str, *, as_json: bool = False) -> web.Response:
+    if as_json:
+        return web.json_response({"code": code, "message": message}, status=http_status)
     return web.Response(status=http_status, body=status_body(code, message), content_type=_PROTOBUF)
 
 
@@ -112,25 +116,27 @@ class OtlpReceiver:
     async def _export(self, request: web.Request) -> web.Response:
         if request.method != "POST":
             return web.Response(status=405, text="405 method not allowed, supported: [POST]", headers={"Allow": "POST"})
-        if request.content_type != _PROTOBUF:
+        as_json = request.content_type == JSON
+        refusal = partial(_refusal, as_json=as_json)
+        if not as_json and request.content_type != _PROTOBUF:
             return web.Response(
-                status=415, text=f"415 unsupported media type, supported by the Embedded engine: [{_PROTOBUF}]"
+                status=415, text=f"415 unsupported media type, supported by the Embedded engine: [{JSON}, {_PROTOBUF}]"
             )
         encoding = request.headers.get("Content-Encoding", "").lower()
         if encoding not in {"", "identity", *ENCODINGS}:
-            return _refusal(400, _INVALID_ARGUMENT, f"unsupported Content-Encoding: {encoding}")
+            return refusal(400, _INVALID_ARGUMENT, f"unsupported Content-Encoding: {encoding}")
         try:
             body = await self._body(request, encoding)
+            if as_json:
+                body = await asyncio.get_running_loop().run_in_executor(self._workers, from_json, body)
             metrics = await self._read(body)
         except web.HTTPRequestEntityTooLarge:
-            return _refusal(
-                400, _INVALID_ARGUMENT, f"request body too large: the limit is {self._max_body_bytes} bytes"
-            )
+            return refusal(400, _INVALID_ARGUMENT, f"request body too large: the limit is {self._max_body_bytes} bytes")
         except web.RequestPayloadError as error:
-            return _refusal(400, _INVALID_ARGUMENT, f"the body cannot be read: {error}")
+            return refusal(400, _INVALID_ARGUMENT, f"the body cannot be read: {error}")
         except BadData as error:
-            return _refusal(400, _INVALID_ARGUMENT, str(error))
-        return await self._hand_on(metrics)
+            return refusal(400, _INVALID_ARGUMENT, str(error))
+        return await self._hand_on(metrics, as_json)
 
     async def _body(self, request: web.Request, encoding: str) -> bytes:
         data = await request.read()
@@ -148,20 +154,22 @@ class OtlpReceiver:
             self._workers, lambda: Metrics.received(body, self._shapes.find(body))
         )
 
-    async def _hand_on(self, metrics: Metrics) -> web.Response:
+    async def _hand_on(self, metrics: Metrics, as_json: bool) -> web.Response:
         points = metrics.points
         if points:
             try:
                 await self._next.consume(metrics)
             except BadData as error:
                 self._refused.add(points)
-                return _refusal(400, _INVALID_ARGUMENT, str(error))
+                return _refusal(400, _INVALID_ARGUMENT, str(error), as_json=as_json)
             except ConsumeError as error:
                 self._refused.add(points)
                 if error.retryable:
-                    return _refusal(503, _UNAVAILABLE, str(error))
-                return _refusal(500, _INTERNAL, str(error))
+                    return _refusal(503, _UNAVAILABLE, str(error), as_json=as_json)
+                return _refusal(500, _INTERNAL, str(error), as_json=as_json)
         self._accepted.add(points)
+        if as_json:
+            return web.json_response({})
         return web.Response(body=b"", content_type=_PROTOBUF)  # an empty ExportMetricsServiceResponse
 
 
