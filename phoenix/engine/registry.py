@@ -16,6 +16,7 @@ from phoenix.engine.processors import (
     memorylimiter,
     metricstransform,
     resource,
+    resourcedetection,
     transform,
 )
 from phoenix.engine.receivers import hostmetrics, otlp
@@ -33,6 +34,7 @@ _PROCESSORS = (
     memorylimiter.FACTORY,
     metricstransform.FACTORY,
     resource.FACTORY,
+    resourcedetection.FACTORY,
     transform.FACTORY,
 )
 _EXPORTERS = (

@@ -25,6 +25,7 @@ WORKING = {
     "interval": "interval: 10ms",
     "memory_limiter": "{check_interval: 10ms, limit_mib: 100000}",
     "metrics_transform": "transforms: [{include: m, action: update, new_name: n}]",
+    "resource_detection": "detectors: [env]",
     "resource": "attributes: [{key: a, value: b, action: upsert}]",
     "transform": "metric_statements: ['set(metric.unit, \"s\")']",
     "debug": "",
