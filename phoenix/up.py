@@ -228,7 +228,7 @@ def _parse(argv: Sequence[str]) -> UpConfig:
     parser.add_argument("--label", action="append", default=[], metavar="KEY=VALUE", help="label of this host")
     parser.add_argument("--host-name", help="name of this host (default: the machine's)")
     parser.add_argument("--catalog", type=Path, default=CATALOG, help="folder of manifests applied at the start")
-    parser.add_argument("--otelcol", default="", help="a real collector's binary (default: looked for on PATH)")
+    parser.add_argument("--otelcol", default="", help="a real collector's binary (default: $PHOENIX_OTELCOL, PATH)")
     parser.add_argument("--request-log", action="store_true", help="log each API request")
     add_manifest_flags(parser)
     add_serving_flags(parser)

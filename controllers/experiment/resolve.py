@@ -9,17 +9,18 @@ from typing import Any
 
 from phoenix.analysis.queries import check_signal, queries_of
 from phoenix.api.collector import Engine
-from phoenix.api.experiment import Experiment, PinnedVariant, Variant
+from phoenix.api.experiment import Experiment, PinnedVariant
 from phoenix.api.host import Host
 from phoenix.api.loadprofile import LoadProfile
 from phoenix.api.pipeline import DeploymentMeasurement, PipelineTemplate
 from phoenix.api.pricebook import PriceBook
 from phoenix.apimachinery.conditions import is_true
-from phoenix.engine import check
+from phoenix.engine import VERSION, check
 from phoenix.otlp.errors import QueryError
+from phoenix.pipelines.engines import choose_engine, engine_version
 from phoenix.pipelines.errors import PipelineError
 from phoenix.pipelines.render import render
-from phoenix.pipelines.resolve import resolve
+from phoenix.pipelines.resolve import ResolvedPipeline, resolve
 from phoenix.promql.errors import PromqlError
 
 
@@ -79,21 +80,17 @@ def resolve_experiment(experiment: Experiment, catalogue: Catalogue) -> Resoluti
     """Pin everything. Raises Unresolved with the first thing that is wrong."""
     _check_signals(experiment)
     hosts = matching_hosts(experiment, catalogue.hosts)
-    pinned: list[PinnedVariant] = []
-    pipelines: dict[str, dict[str, Any]] = {}
-    engine = Engine.EMBEDDED if experiment.spec.engine == Engine.AUTO else experiment.spec.engine
-    _check_engine(engine, [host for host in catalogue.hosts if host.metadata.name in hosts])
-    for index, variant in enumerate(experiment.spec.variants):
-        measurement = DeploymentMeasurement(
-            experiment=experiment.metadata.name, variant=variant.name, exporters=experiment.spec.exporters
-        )
-        one, config = _pin(variant, engine, catalogue, measurement, f"spec.variants[{index}].pipeline")
-        pinned.append(one)
-        pipelines[variant.name] = config
+    rendered = [_render(experiment, index, catalogue) for index in range(len(experiment.spec.variants))]
+    of_run = [host for host in catalogue.hosts if host.metadata.name in hosts]
+    # One engine for all variants, as they are compared.
+    engine = choose_engine(experiment.spec.engine, [one.config for one in rendered], of_run)
+    _check_engine(engine, of_run)
+    version = VERSION if engine is Engine.EMBEDDED else engine_version(engine, of_run)
+    pinned = tuple(_pin(one, engine, version) for one in rendered)
     return Resolution(
         hosts=hosts,
-        variants=tuple(pinned),
-        pipelines=pipelines,
+        variants=pinned,
+        pipelines={one.variant: one.resolved.config for one in rendered},
         profile=_profile(experiment, catalogue.profiles),
         price_books=_price_books(experiment, catalogue.price_books),
     )
@@ -142,23 +139,42 @@ def _check_engine(engine: Engine, hosts: Sequence[Host]) -> None:
             raise Unresolved("EngineNotFound", f"spec.engine: host {host.metadata.name} has no {engine} engine")
 
 
-def _pin(
-    variant: Variant, engine: Engine, catalogue: Catalogue, measurement: DeploymentMeasurement, path: str
-) -> tuple[PinnedVariant, dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class _Rendered:
+    """A variant's pipeline with its parameters resolved, and the configuration that would run."""
+
+    variant: str
+    path: str
+    origin: str
+    resolved: ResolvedPipeline
+    config: dict[str, Any]
+
+
+def _render(experiment: Experiment, index: int, catalogue: Catalogue) -> _Rendered:
+    variant, path = experiment.spec.variants[index], f"spec.variants[{index}].pipeline"
+    measurement = DeploymentMeasurement(
+        experiment=experiment.metadata.name, variant=variant.name, exporters=experiment.spec.exporters
+    )
     template = None
     if variant.pipeline.template_ref is not None:
         template = find_template(variant.pipeline.template_ref.name, catalogue.templates, f"{path}.templateRef.name")
     try:
         resolved = resolve(variant.pipeline, template, path=path)
         # What would run, so that a configuration that cannot is refused before anything does.
-        rendered = render(resolved.config, measurement=measurement, path=f"{path}.config")
+        config = render(resolved.config, measurement=measurement, path=f"{path}.config").config
     except PipelineError as error:
         raise Unresolved(error.code, str(error)) from error
-    if engine == Engine.EMBEDDED and (refused := check(rendered.config)):
-        raise Unresolved("ConfigInvalid", "\n".join(f"{path}: {finding}" for finding in refused))
     origin = f"{template.metadata.name}@{template.metadata.generation}" if template else ""
-    pinned = PinnedVariant(name=variant.name, engine=engine, pipeline_hash=resolved.pipeline_hash, template=origin)
-    return pinned, resolved.config
+    return _Rendered(variant.name, path, origin, resolved, config)
+
+
+def _pin(one: _Rendered, engine: Engine, version: str) -> PinnedVariant:
+    if engine == Engine.EMBEDDED and (refused := check(one.config)):
+        raise Unresolved("ConfigInvalid", "\n".join(f"{one.path}: {finding}" for finding in refused))
+    return PinnedVariant(
+        name=one.variant, engine=engine, engine_version=version, pipeline_hash=one.resolved.pipeline_hash,
+        template=one.origin,
+    )  # fmt: skip
 
 
 def _profile(experiment: Experiment, profiles: Sequence[LoadProfile]) -> dict[str, Any] | None:

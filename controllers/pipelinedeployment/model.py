@@ -23,6 +23,7 @@ class Wanted:
     template_generation: int
     pipeline_hash: str
     engine: Engine
+    engine_version: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ from phoenix.apimachinery.names import (
     child_name,
 )
 from phoenix.client.interface import Client
+from phoenix.pipelines.engines import choose_engine, engine_version
 from phoenix.pipelines.errors import Finding, PipelineError
 from phoenix.pipelines.render import render
 from phoenix.pipelines.resolve import resolve
@@ -144,8 +145,8 @@ class PipelineDeploymentReconciler:
         source = adapted(deployment.spec.pipeline, deployment, decision)
         template = await self._template(source.template_ref.name) if source.template_ref else None
         resolved = resolve(source, template)
-        kind = Engine.EMBEDDED if deployment.spec.engine == Engine.AUTO else deployment.spec.engine
         rendering = self._render(deployment, resolved.config, deployment.spec.variant_labels)
+        kind, version = await self._engine(deployment, resolved.config, rendering.config)
         if kind == Engine.EMBEDDED:
             check_embedded(rendering.config)
         return Wanted(
@@ -154,7 +155,26 @@ class PipelineDeploymentReconciler:
             template_generation=resolved.template_generation,
             pipeline_hash=resolved.pipeline_hash,
             engine=kind,
+            engine_version=version,
         )
+
+    async def _engine(
+        self, deployment: PipelineDeployment, resolved: Mapping[str, object], rendered: Mapping[str, object]
+    ) -> tuple[Engine, str]:
+        """The engine and its version. Auto is decided once for a pipeline: a host that comes later changes nothing."""
+        wanted = deployment.spec.engine
+        if wanted is Engine.EMBEDDED:
+            return wanted, engine.VERSION
+        hosts = await self._hosts(deployment, (), None)
+        if wanted is Engine.AUTO:
+            selector = f"{LABEL_DEPLOYMENT}={deployment.metadata.name}"
+            revisions = await list_owned(self._client, PipelineRevision, deployment, selector)
+            same = [item for item in revisions if item.spec.resolved == resolved]
+            if same:
+                newest = max(same, key=lambda item: item.spec.revision).spec
+                return newest.engine, newest.engine_version
+            wanted = choose_engine(wanted, [rendered], hosts)
+        return wanted, engine.VERSION if wanted is Engine.EMBEDDED else engine_version(wanted, hosts)
 
     async def _template(self, name: str) -> PipelineTemplate | None:
         templates = (await self._client.list(PipelineTemplate)).items
@@ -225,7 +245,7 @@ class PipelineDeploymentReconciler:
                 parameters=wanted.parameters,
                 template_generation=wanted.template_generation,
                 engine=wanted.engine,
-                engine_version=engine.VERSION if wanted.engine == Engine.EMBEDDED else "",
+                engine_version=wanted.engine_version,
                 variant_labels=deployment.spec.variant_labels,
                 pipeline_hash=wanted.pipeline_hash,
             ),

@@ -63,7 +63,7 @@ def _parse(argv: Sequence[str]) -> tuple[AgentConfig, Joining]:
     parser.add_argument("--advertise-address", type=_address, metavar="ADDRESS",
                         help="address its processes listen on and other hosts reach them at "
                              "(default: the one the server is reached from)")  # fmt: skip
-    parser.add_argument("--otelcol", default="", help="a real collector's binary (default: looked for on PATH)")
+    parser.add_argument("--otelcol", default="", help="a real collector's binary (default: $PHOENIX_OTELCOL, PATH)")
     parser.add_argument("--stop-workloads", action="store_true",
                         help="end every workload when the agent ends (default: they go on for a minute, and the next "
                              "agent adopts them)")  # fmt: skip

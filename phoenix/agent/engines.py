@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 import re
 import shutil
 import tempfile
@@ -15,21 +17,47 @@ from phoenix.agent.launch import HostFacts, Launch
 from phoenix.api.collector import Engine
 from phoenix.api.host import HostEngine
 
-_BINARIES = ("otelcol", "otelcol-contrib")
+_LOG = logging.getLogger(__name__)
+_BINARIES = ("otelcol-contrib", "otelcol", "otelcol-phoenix")
+"""Looked for on PATH; the one with most components first."""
+_ENVIRONMENT = "PHOENIX_OTELCOL"
 _TIMEOUT_S = 20.0
 _VERSION = re.compile(r"\d+\.\d+\.\d+\S*")
 _FINDINGS_SHOWN = 5
+_SECTIONS = frozenset({"receivers", "processors", "exporters", "extensions", "connectors"})
+_COMPONENT = re.compile(r"^\s+- (?:name: )?[\"']?([A-Za-z]\w*)[\"']?\s*$")
 
 
 async def detect(configured_path: str) -> list[HostEngine]:
-    """Embedded, and Otelcol where a binary is configured or on PATH and says its version."""
+    """Embedded, and Otelcol where a binary says its version and what it has.
+
+    The binary is the configured one, that of the environment's PHOENIX_OTELCOL, or the first on PATH.
+    """
     found = [HostEngine(engine=Engine.EMBEDDED, version=phoenix.engine.VERSION)]
+    configured_path = configured_path or os.environ.get(_ENVIRONMENT, "")
     path = configured_path or next((path for name in _BINARIES if (path := shutil.which(name))), "")
     if path:
-        code, output = await _output(path, "--version")
-        version = _VERSION.search(output)
+        (code, said), (listed, output) = await asyncio.gather(_output(path, "--version"), _output(path, "components"))
+        version = _VERSION.search(said)
         if code == 0:
-            found.append(HostEngine(engine=Engine.OTELCOL, version=version[0] if version else "", path=path))
+            components = parse_components(output) if listed == 0 else []
+            known = version[0] if version else ""
+            found.append(HostEngine(engine=Engine.OTELCOL, version=known, path=path, components=components))
+        elif configured_path:
+            _LOG.warning(
+                "the configured collector does not run, so only Embedded does path=%s said=%r", path, said[:200]
+            )
+    return found
+
+
+def parse_components(text: str) -> list[str]:
+    """Components such as `processors/batch` from what a binary's `components` prints."""
+    section, found = "", []
+    for line in text.splitlines():
+        if line[:1].isalpha():
+            section = line.split(":", 1)[0]
+        elif section in _SECTIONS and (match := _COMPONENT.match(line)):
+            found.append(f"{section}/{match[1]}")
     return found
 
 

@@ -308,6 +308,7 @@ class PinnedVariant(Model):
     name: str = Field(description="name of the variant")
     deployment: str = Field(default="", description="PipelineDeployment made for it")
     engine: Engine = Field(default=Engine.EMBEDDED, description="engine resolved for it")
+    engine_version: str = Field(default="", description="version of that engine on the run's hosts")
     pipeline_hash: str = Field(default="", description="hash of the user's processors with parameters resolved")
     config_hash: str = Field(default="", description="hash of the rendered configuration")
     ready: int = Field(default=0, description="collectors ready")

@@ -22,6 +22,9 @@ class HostEngine(Model):
     engine: Engine = Field(description="Embedded or Otelcol")
     version: str = Field(default="", description="version it says of itself")
     path: str = Field(default="", description="path of the binary; empty for Embedded")
+    components: list[str] = Field(
+        default_factory=list, description="what the binary has, such as processors/batch; none for Embedded"
+    )
 
 
 class HostSpec(Model):
