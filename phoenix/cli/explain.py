@@ -61,7 +61,9 @@ def _meant(kind: type[Resource], cause: Cause) -> str:
 
 
 def _causes(error: ApiError) -> Iterator[Cause]:
-    if error.causes and isinstance(error, Invalid):
+    # NB: a patch that brings an unknown field is refused as a whole, in one cause about "patch", as upstream does.
+    of_patch = [cause.field for cause in error.causes] == ["patch"] and _UNKNOWN_FIELD.search(error.message)
+    if error.causes and isinstance(error, Invalid) and not of_patch:
         yield from error.causes
         return
     for cause in error.causes:

@@ -189,7 +189,7 @@ def _refuse(made: Converted) -> None:
         for name in sorted(names):
             hint = _GONE.get(name) or _GONE.get(component_type(name))
             if hint:
-                made.refused.append(Finding(f"config.{kind}.{name}", "no collector has it", hint, "NoSuchComponent"))
+                made.refused.append(Finding(f"config.{kind}.{name}", "no collector has it", hint, "InvalidPipeline"))
     meant = {"InvertedFilter", "ValueOfMetric", "NotOttl", "CloudDetector"}
     made.refused += [
         Finding(item.path, item.message, item.hint, item.code, Severity.ERROR)

@@ -56,7 +56,7 @@ def test_meter_file() -> None:
     )  # fmt: skip
     assert written(Meter(metadata=META, spec=spec), otlp=1, health=2) == {
         "otlpAddress": "127.0.0.1:1", "healthAddress": "127.0.0.1:2", "variants": ["a", "b"], "windowSeconds": 2.0,
-        "graceSeconds": 1.0, "signals": [{"name": "s", "query": "sum(x)"}],
+        "graceSeconds": 1.0, "signals": [{"name": "s", "query": "sum(x)"}], "queries": [],
         "critical": [{"name": "c", "match": {"service_name": "checkout"}}], "report": REPORT,
     }  # fmt: skip
 

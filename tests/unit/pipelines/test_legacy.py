@@ -64,8 +64,8 @@ def test_converting_again_changes_nothing() -> None:
 @pytest.mark.parametrize(
     ("processor", "code"),
     [
-        ("topk: {k: 20}", "NoSuchComponent"),
-        ("adaptive_filter: {}", "NoSuchComponent"),
+        ("topk: {k: 20}", "InvalidPipeline"),
+        ("adaptive_filter: {}", "InvalidPipeline"),
         ("filter/keep_important: {metrics: {metric: ['name == \"a\"']}}", "InvertedFilter"),
         ("filter: {metrics: {metric: ['value < 0.01']}}", "ValueOfMetric"),
         ("transform: {metric_statements: ['set(a, case(x, 1))']}", "NotOttl"),
