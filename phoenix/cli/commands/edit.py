@@ -206,9 +206,10 @@ def _at(wire: Any, path: str) -> Any:
 
 def _faults(error: ApiError, target: Target, found: ManifestObject) -> Iterator[Fault]:
     causes = {cause.field: cause.message for cause in error.causes if cause.field}
-    if not causes:
+    if not causes or list(causes) == ["patch"]:
         for line in explain_change(error, target.kind, str(target)):
             field = line.removeprefix(f"{target}: ").partition(": ")[0]
             yield Fault(line, found.position_of(field) if suggest_field(target.kind, field) else found.line)
+        return
     for field, message in causes.items():
         yield Fault(f"{target}: {field}: {message}", found.position_of(field))
