@@ -75,7 +75,8 @@ def varint(value: int) -> bytes:
     return bytes(out)
 
 
-def _delimited(field: int, body: bytes) -> bytes:
+def delimited(field: int, body: bytes) -> bytes:
+    """A length-delimited field: a text, bytes or a message."""
     return varint(field << 3 | 2) + varint(len(body)) + body
 
 
@@ -88,13 +89,13 @@ def _any_value(value: AttributeValue) -> bytes:
         case float():
             return b"\x21" + struct.pack("<d", value)
         case str():
-            return _delimited(1, value.encode())
+            return delimited(1, value.encode())
 
 
 def encode_attributes(field: int, attributes: Attributes) -> bytes:
     """Attributes as repeated KeyValue fields with this field number, in the order given."""
     return b"".join(
-        _delimited(field, _delimited(1, key.encode()) + _delimited(2, _any_value(value))) for key, value in attributes
+        delimited(field, delimited(1, key.encode()) + delimited(2, _any_value(value))) for key, value in attributes
     )
 
 
@@ -131,7 +132,7 @@ class Piece:
 
     def of_resource(self, attributes: Attributes) -> Piece:
         """An encoded scope with a resource ahead of it."""
-        return self.wrapped(1, _delimited(1, encode_attributes(1, attributes)))
+        return self.wrapped(1, delimited(1, encode_attributes(1, attributes)))
 
 
 def _joined(pieces: Iterable[Piece]) -> Piece:
@@ -156,8 +157,8 @@ def _fixed_part(shape: MetricShape) -> bytes:
     if shape.type is not MetricType.HISTOGRAM:
         return times + (b"\x31" if shape.integer else b"\x21") + bytes(8)
     buckets = len(shape.bounds) + 1
-    counts = _delimited(6, bytes(8 * buckets))
-    bounds = _delimited(7, struct.pack(f"<{len(shape.bounds)}d", *shape.bounds)) if shape.bounds else b""
+    counts = delimited(6, bytes(8 * buckets))
+    bounds = delimited(7, struct.pack(f"<{len(shape.bounds)}d", *shape.bounds)) if shape.bounds else b""
     return times + b"\x21" + bytes(8) + b"\x29" + bytes(8) + counts + bounds
 
 
@@ -183,7 +184,7 @@ def _metric(shape: MetricShape) -> Piece:
         else Piece(body, places, {})
     )
     about = b"".join(
-        _delimited(field, text.encode())
+        delimited(field, text.encode())
         for field, text in ((1, shape.name), (2, shape.description), (3, shape.unit))
         if text
     )
@@ -198,11 +199,11 @@ def encode_resource(shape: ResourceShape) -> Piece:
 def encode_scope(shape: ResourceShape) -> Piece:
     """The same without the resource, for many resources that differ in their attributes alone."""
     scope = b"".join(
-        _delimited(field, text.encode()) for field, text in ((1, shape.scope), (2, shape.scope_version)) if text
+        delimited(field, text.encode()) for field, text in ((1, shape.scope), (2, shape.scope_version)) if text
     )
     metrics = _joined(_metric(metric) for metric in shape.metrics)
     # `metrics` is field 2 of ScopeMetrics, which is field 2 of ResourceMetrics.
-    return metrics.wrapped(2, _delimited(1, scope))
+    return metrics.wrapped(2, delimited(1, scope))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, M
 from phoenix.engine.exporters.accumulator import job_and_instance
 from phoenix.engine.ottl.values import float_text, from_any, text_of
 from phoenix.engine.processors.streams import NO_RECORDED_VALUE
+from phoenix.otlp.encode import delimited, varint
 from phoenix.otlp.model import MetricType
 from phoenix.otlp.prometheus import UntranslatableName, label_name, metric_name
 
@@ -164,7 +165,7 @@ def batches(samples: Iterable[Sample], limit_bytes: int) -> Iterator[bytes]:
     held: list[bytes] = []
     size = 0
     for sample in samples:
-        encoded = _field(1, _series(sample))
+        encoded = delimited(1, _series(sample))
         if held and size + len(encoded) > limit_bytes:
             yield b"".join(held)
             held, size = [], 0
@@ -175,18 +176,5 @@ def batches(samples: Iterable[Sample], limit_bytes: int) -> Iterator[bytes]:
 
 
 def _series(sample: Sample) -> bytes:
-    labels = [_field(1, _field(1, key.encode()) + _field(2, value.encode())) for key, value in sample.labels]
-    return b"".join([*labels, _field(2, b"\x09" + sample.value + b"\x10" + _varint(sample.time_ms))])
-
-
-def _field(number: int, data: bytes) -> bytes:
-    return bytes([number << 3 | 2]) + _varint(len(data)) + data
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
+    labels = [delimited(1, delimited(1, key.encode()) + delimited(2, value.encode())) for key, value in sample.labels]
+    return b"".join([*labels, delimited(2, b"\x09" + sample.value + b"\x10" + varint(sample.time_ms))])

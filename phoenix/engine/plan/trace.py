@@ -14,8 +14,10 @@ from typing import Any
 from google.protobuf.unknown_fields import UnknownFieldSet
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
+from phoenix.otlp.encode import varint
+
 _FIELD = 20_001
-_TAG = b"\x88\xe2\x09"  # field 20,001, a varint
+_TAG = varint(_FIELD << 3)
 _TRACING: ContextVar[set[int] | None] = ContextVar("tracing", default=None)
 _TIME, _START = 2, 1
 
@@ -81,9 +83,4 @@ def numbers_of(point: Any) -> list[int]:
 
 
 def _give(point: Any, number: int) -> None:
-    encoded = bytearray(_TAG)
-    while number > 127:
-        encoded.append(number & 127 | 128)
-        number >>= 7
-    encoded.append(number)
-    point.MergeFromString(bytes(encoded))
+    point.MergeFromString(_TAG + varint(number))

@@ -16,6 +16,7 @@ from phoenix.engine.errors import BadData, ConsumeError
 from phoenix.engine.plan.shape import Shapes
 from phoenix.engine.receivers.inflate import ENCODINGS, inflate
 from phoenix.engine.receivers.otlpjson import JSON, from_json
+from phoenix.otlp.encode import delimited, varint
 
 _PROTOBUF = "application/x-protobuf"
 _INLINE_BYTES = 32 << 10
@@ -60,19 +61,9 @@ def parse(section: Section) -> Config:
     return config
 
 
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
 def status_body(code: int, message: str) -> bytes:
     """An encoded google.rpc.Status, the body OTLP/HTTP wants with an error."""
-    text = message.encode()
-    return b"\x08" + _varint(code) + b"\x12" + _varint(len(text)) + text
+    return b"\x08" + varint(code) + delimited(2, message.encode())
 
 
 def _refusal(http_status: int, code: int, message: str, *, as_json: bool = False) -> web.Response:
