@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
-import random
 import time
 import zlib
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-import aiohttp
-from aiohttp.abc import AbstractStreamWriter
-from aiohttp.payload import Payload
-
 from phoenix.engine.component import Exporter, ExporterFactory, Settings
 from phoenix.engine.config.section import Section
 from phoenix.engine.config.values import Unresolved
 from phoenix.engine.data import Metrics
+from phoenix.engine.exporters.post import Poster
 from phoenix.engine.exporters.queue import (
     QueueConfig,
-    QueuedSender,
+    QueuedExporter,
     RetryConfig,
     SendError,
     parse_queue,
@@ -90,42 +86,13 @@ def _without_tls(section: Section) -> Section:
     return Section(values, section.path, section.findings)
 
 
-class BytesBody(Payload):
-    """A body sent as it is in one write. aiohttp's own warns beyond 1 MiB; ours are meant to be large."""
-
-    def __init__(self, data: bytes, content_type: str) -> None:
-        super().__init__(data, content_type=content_type)
-        self._size = len(data)
-
-    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
-        """The body as text, as the base class wants it."""
-        return str(self._value, encoding, errors)
-
-    async def write(self, writer: AbstractStreamWriter) -> None:
-        """Write it all."""
-        await writer.write(self._value)
-
-
-class HttpSender:
-    """Posts requests over kept connections."""
+class HttpSender(Poster):
+    """Posts requests as they are, or compressed."""
 
     def __init__(self, config: Config) -> None:
-        self._config = config
-        self._session: aiohttp.ClientSession | None = None
-
-    async def start(self) -> None:
-        """Open the session; no connection is made yet."""
-        timeout = aiohttp.ClientTimeout(total=self._config.timeout_s or None)
-        headers = {"User-Agent": "phoenix-embedded-collector", **self._config.headers}
-        if self._config.gzip:
-            headers["Content-Encoding"] = "gzip"
-        self._session = aiohttp.ClientSession(timeout=timeout, headers=headers, auto_decompress=True)
-
-    async def close(self) -> None:
-        """Close all connections; safe twice."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        encoded = {"Content-Encoding": "gzip"} if config.gzip else {}
+        super().__init__(config.url, config.timeout_s, {**config.headers, **encoded})
+        self._gzip = config.gzip
 
     async def send(self, metrics: Metrics) -> None:
         """Post one request.
@@ -133,23 +100,13 @@ class HttpSender:
         Raises:
             SendError: no answer, or an answer other than 2xx.
         """
-        assert self._session is not None, "send before start"
         data = metrics.encoded()
-        if self._config.gzip:
+        if self._gzip:
             data = _gzip(data) if len(data) < _INLINE_GZIP_BYTES else await asyncio.to_thread(_gzip, data)
-        body = BytesBody(data, "application/x-protobuf")
-        try:
-            async with self._session.post(
-                self._config.url, data=body, skip_auto_headers=("Content-Encoding",)
-            ) as answer:
-                text = await answer.read()
-                if 200 <= answer.status < 300:
-                    return
-                after_s = _retry_after_s(answer.headers.get("Retry-After"))
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise SendError(f"{self._config.url}: {str(error) or type(error).__name__}", retryable=True) from error
-        reason = f"{self._config.url} answered {answer.status}: {text[:200]!r}"
-        raise SendError(reason, retryable=answer.status in _RETRYABLE, after_s=after_s)
+        refused = await self.post(data)
+        if refused:
+            after_s = _retry_after_s(refused.retry_after)
+            raise SendError(refused.reason, retryable=refused.status in _RETRYABLE, after_s=after_s)
 
 
 def _gzip(data: bytes) -> bytes:
@@ -171,35 +128,9 @@ def _retry_after_s(text: str | None) -> float:
         return 0.0
 
 
-class OtlpHttpExporter:
-    """Queue, retry and sender in one lifecycle."""
-
-    mutates = False
-
-    def __init__(self, settings: Settings, config: Config) -> None:
-        self._sender = HttpSender(config)
-        self._queued = QueuedSender(settings, config.queue, config.retry, self._sender, chance=random.Random())
-
-    async def start(self) -> None:
-        """Open the session and start the queue's consumers."""
-        await self._sender.start()
-        await self._queued.start()
-
-    async def consume(self, metrics: Metrics) -> None:
-        """Queue or send."""
-        await self._queued.consume(metrics)
-
-    async def shutdown(self) -> None:
-        """Send what is queued, then close."""
-        try:
-            await self._queued.shutdown()
-        finally:
-            await self._sender.close()
-
-
 def create(settings: Settings, config: Config) -> Exporter:
     """Make the exporter."""
-    return OtlpHttpExporter(settings, config)
+    return QueuedExporter(settings, config.queue, config.retry, HttpSender(config))
 
 
 FACTORY = ExporterFactory(("otlphttp", "otlp_http"), parse, create)

@@ -43,11 +43,11 @@ class RetryConfig:
     jitter_ratio: float
 
 
-def parse_queue(section: Section, *, enabled: bool = True) -> QueueConfig:
+def parse_queue(section: Section) -> QueueConfig:
     """Read `sending_queue`."""
     sizer = section.choice("sizer", ("requests", "items"), "requests")
     config = QueueConfig(
-        section.boolean("enabled", enabled),
+        section.boolean("enabled", True),
         section.integer("queue_size", 1000, minimum=1),
         section.integer("num_consumers", 10, minimum=1),
         section.boolean("block_on_overflow", False),
@@ -59,12 +59,12 @@ def parse_queue(section: Section, *, enabled: bool = True) -> QueueConfig:
     return config
 
 
-def parse_retry(section: Section) -> RetryConfig:
-    """Read `retry_on_failure`."""
+def parse_retry(section: Section, *, initial_s: float = 5.0, max_interval_s: float = 30.0) -> RetryConfig:
+    """Read `retry_on_failure`, with the exporter's own defaults of the intervals."""
     config = RetryConfig(
         section.boolean("enabled", True),
-        section.duration_s("initial_interval", 5.0),
-        section.duration_s("max_interval", 30.0),
+        section.duration_s("initial_interval", initial_s),
+        section.duration_s("max_interval", max_interval_s),
         section.duration_s("max_elapsed_time", 300.0),
         section.number("multiplier", 1.5),
         section.number("randomization_factor", 0.5),
@@ -82,7 +82,10 @@ class SendError(ConsumeError):
 
 
 class Sender(Protocol):
-    """Delivers one request."""
+    """Delivers requests one by one."""
+
+    async def start(self) -> None:
+        """Become ready to send."""
 
     async def send(self, metrics: Metrics) -> None:
         """Deliver.
@@ -90,6 +93,9 @@ class Sender(Protocol):
         Raises:
             SendError: it was not delivered.
         """
+
+    async def close(self) -> None:
+        """Free everything; safe twice and unstarted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +105,13 @@ class _Item:
     done: asyncio.Future[None] | None
 
 
-class QueuedSender:
-    """Queue and retry in front of a Sender; each exporter that sends over a network has one."""
+class QueuedExporter:
+    """Queue, retry and sender in one lifecycle: an exporter that sends over a network."""
 
-    def __init__(
-        self, settings: Settings, queue: QueueConfig, retry: RetryConfig, sender: Sender, *, chance: random.Random
-    ) -> None:
-        self._queue, self._retry, self._sender, self._chance = queue, retry, sender, chance
+    mutates = False
+
+    def __init__(self, settings: Settings, queue: QueueConfig, retry: RetryConfig, sender: Sender) -> None:
+        self._queue, self._retry, self._sender, self._chance = queue, retry, sender, random.Random()
         self._log = settings.log
         self._tasks = TaskOwner(settings.fail)
         self._items: deque[_Item] = deque()
@@ -124,7 +130,8 @@ class QueuedSender:
             )
 
     async def start(self) -> None:
-        """Start the consumers of the queue."""
+        """Start the sender and the consumers of the queue."""
+        await self._sender.start()
         self._running = True
         if self._queue.enabled:
             for number in range(self._queue.consumers):
@@ -159,10 +166,16 @@ class QueuedSender:
             await done
 
     async def shutdown(self) -> None:
-        """Send what is queued, once each; safe twice.
+        """Send what is queued, once each, then close the sender; safe twice.
 
         Cancellation: what is still queued is counted as failed.
         """
+        try:
+            await self._drain()
+        finally:
+            await self._sender.close()
+
+    async def _drain(self) -> None:
         self._running = False
         self._stopping.set()
         try:

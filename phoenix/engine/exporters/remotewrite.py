@@ -6,23 +6,21 @@ real collector turns into native ones. One consumer of the queue, so that sample
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-import aiohttp
 import cramjam
 
 from phoenix.engine.component import Exporter, ExporterFactory, Settings
 from phoenix.engine.config.section import OTELCOL, Section
 from phoenix.engine.config.values import Unresolved
 from phoenix.engine.data import Metrics
-from phoenix.engine.exporters.otlphttp import BytesBody
-from phoenix.engine.exporters.queue import QueueConfig, QueuedSender, RetryConfig, SendError
+from phoenix.engine.exporters.post import Poster
+from phoenix.engine.exporters.queue import QueueConfig, QueuedExporter, RetryConfig, SendError, parse_retry
 from phoenix.engine.exporters.remoteseries import Style, batches, series_of
 
 _HEADERS = {
-    "Content-Encoding": "snappy", "Content-Type": "application/x-protobuf", "User-Agent": "phoenix-embedded-collector",
+    "Content-Encoding": "snappy", "Content-Type": "application/x-protobuf",
     "X-Prometheus-Remote-Write-Version": "0.1.0",
 }  # fmt: skip
 
@@ -60,19 +58,6 @@ def _queue(section: Section) -> QueueConfig:
     return config
 
 
-def _retry(section: Section) -> RetryConfig:
-    config = RetryConfig(
-        section.boolean("enabled", True),
-        section.duration_s("initial_interval", 0.05),
-        section.duration_s("max_interval", 0.2),
-        section.duration_s("max_elapsed_time", 300.0),
-        section.number("multiplier", 1.5),
-        section.number("randomization_factor", 0.5),
-    )
-    section.close()
-    return config
-
-
 def _style(section: Section) -> Style:
     conversion, info = section.section("resource_to_telemetry_conversion"), section.section("target_info")
     style = Style(
@@ -100,7 +85,7 @@ def parse(section: Section) -> Config:
         _style(section),
         section.integer("max_batch_size_bytes", 3_000_000, minimum=1),
         _queue(section.section("remote_write_queue")),
-        _retry(section.section("retry_on_failure")),
+        parse_retry(section.section("retry_on_failure"), initial_s=0.05, max_interval_s=0.2),
     )
     if not section.boolean("add_metric_suffixes", True):
         section.fault("add_metric_suffixes", "names without suffixes are not implemented", OTELCOL)
@@ -117,24 +102,13 @@ def parse(section: Section) -> Config:
     return config
 
 
-class RemoteWriter:
-    """Posts requests over kept connections."""
+class RemoteWriter(Poster):
+    """Posts the series of requests."""
 
     def __init__(self, settings: Settings, config: Config) -> None:
+        super().__init__(config.url, config.timeout_s, {**_HEADERS, **config.headers})
         self._config = config
         self._log = settings.log
-        self._session: aiohttp.ClientSession | None = None
-
-    async def start(self) -> None:
-        """Open the session; no connection is made yet."""
-        timeout = aiohttp.ClientTimeout(total=self._config.timeout_s or None)
-        self._session = aiohttp.ClientSession(timeout=timeout, headers={**_HEADERS, **self._config.headers})
-
-    async def close(self) -> None:
-        """Close all connections; safe twice."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
 
     async def send(self, metrics: Metrics) -> None:
         """Post the series of one request, in as many parts as their size asks for.
@@ -146,53 +120,14 @@ class RemoteWriter:
         if dropped:
             self._log.error("points Prometheus cannot take are left out points=%d first=%s", len(dropped), dropped[0])
         for body in batches(series, self._config.batch_bytes):
-            await self._post(bytes(cramjam.snappy.compress_raw(body)))
-
-    async def _post(self, body: bytes) -> None:
-        assert self._session is not None, "send before start"
-        url = self._config.url
-        try:
-            async with self._session.post(
-                url, data=BytesBody(body, "application/x-protobuf"), skip_auto_headers=("Content-Encoding",)
-            ) as answer:
-                text = await answer.read()
-                if 200 <= answer.status < 300:
-                    return
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise SendError(f"{url}: {str(error) or type(error).__name__}", retryable=True) from error
-        retryable = answer.status >= 500 or answer.status == 429
-        raise SendError(f"{url} answered {answer.status}: {text[:200]!r}", retryable=retryable)
-
-
-class RemoteWriteExporter:
-    """Queue, retry and sender in one lifecycle."""
-
-    mutates = False
-
-    def __init__(self, settings: Settings, config: Config) -> None:
-        self._sender = RemoteWriter(settings, config)
-        self._queued = QueuedSender(settings, config.queue, config.retry, self._sender, chance=random.Random())
-
-    async def start(self) -> None:
-        """Open the session and start the queue's consumer."""
-        await self._sender.start()
-        await self._queued.start()
-
-    async def consume(self, metrics: Metrics) -> None:
-        """Queue or send."""
-        await self._queued.consume(metrics)
-
-    async def shutdown(self) -> None:
-        """Send what is queued, then close."""
-        try:
-            await self._queued.shutdown()
-        finally:
-            await self._sender.close()
+            refused = await self.post(bytes(cramjam.snappy.compress_raw(body)))
+            if refused:
+                raise SendError(refused.reason, retryable=refused.status >= 500 or refused.status == 429)
 
 
 def create(settings: Settings, config: Config) -> Exporter:
     """Make the exporter."""
-    return RemoteWriteExporter(settings, config)
+    return QueuedExporter(settings, config.queue, config.retry, RemoteWriter(settings, config))
 
 
 FACTORY = ExporterFactory(("prometheus_remote_write", "prometheusremotewrite"), parse, create)
