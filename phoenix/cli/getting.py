@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from phoenix.aio.backoff import Backoff
@@ -82,6 +82,16 @@ def merged(pages: list[Page]) -> list[Page]:
         else:
             found[page.info.kind] = Page(page.info, [*first.objects, *page.objects])
     return list(found.values())
+
+
+def sorted_by(pages: list[Page], path: str) -> list[Page]:
+    """The same, a page a kind, each sorted. Rows of tables must have whole objects."""
+    found = []
+    for page in merged(pages):
+        items = list(page.objects) if page.table is None else page.table["rows"]
+        sort(items, path, table=page.table is not None)
+        found.append(replace(page, objects=items) if page.table is None else page)
+    return found
 
 
 async def changes(

@@ -15,7 +15,7 @@ from phoenix.cli.completing import complete_outputs, complete_refs
 from phoenix.cli.errors import UsageError
 from phoenix.cli.files import add_files_flag
 from phoenix.cli.finding import namespace_hint, not_found
-from phoenix.cli.getting import Collection, changes, listed, merged, sort
+from phoenix.cli.getting import Collection, changes, listed, merged, sorted_by
 from phoenix.cli.kinds import kinds_of, parse_refs, scope
 from phoenix.cli.options import add_selector_flag
 from phoenix.cli.printers.base import OUTPUT_HELP, Page, Printer, TableStyle, check_output, printer_for
@@ -199,8 +199,8 @@ async def _pages(
                 failed = True
                 said = await not_found(client, target.info, target.name, target.namespace)
                 session.error(said.message, said.hint)
-    if options.files and options.sort_by and pages:
-        pages = merged(pages)
+    if options.sort_by:
+        pages = sorted_by(pages, options.sort_by)
     for kind in options.kinds:
         of = _collection(session, kind, options)
         pages.append(
@@ -213,7 +213,8 @@ async def _pages(
 
 async def _named(client: HttpClient, target: Target, options: GetOptions, printer: Printer) -> Page:
     path = target.info.path(target.namespace, target.name, options.subresource)
-    wire = await send(client, "GET", path, table=printer.wants_table)
+    params = {"includeObject": "Object"} if options.sort_by and printer.wants_table else {}
+    wire = await send(client, "GET", path, params=params, table=printer.wants_table)
     if printer.wants_table:
         return Page(target.info, table=wire, single=True)
     return Page(target.info, [wire], single=True)
@@ -235,9 +236,6 @@ def _print(session: Session, options: GetOptions, printer: Printer, pages: list[
     if not pages:
         return True
     pages = merged(pages)
-    if options.refs and options.sort_by and not printer.wants_table:
-        for page in pages:
-            sort(list(page.objects), options.sort_by, table=False)
     if printer.wants_table and not options.watch and not any((page.table or {}).get("rows") for page in pages):
         return False
     if options.watch_events:

@@ -83,6 +83,16 @@ async def test_lists_come_in_pages_and_sorted_at_once(world: Ctl) -> None:
     assert [row.split()[0] for row in rows.splitlines()] == ["http-lean", "aa"]
 
 
+async def test_objects_by_name_and_by_file_are_sorted_too(world: Ctl, tmp_path: Path) -> None:
+    (tmp_path / "both.json").write_text((await world("get", "exp", "-o", "json"))[1])
+    for what in (("exp", "aa", "http-lean"), ("-f", str(tmp_path / "both.json"))):
+        for path, wanted in ((".status.progress", ["http-lean", "aa"]), (".metadata.name", ["aa", "http-lean"])):
+            names = (await world("get", *what, "-o", "jsonpath={.items[*].metadata.name}", f"--sort-by={path}"))[1]
+            assert names.split() == wanted
+            rows = (await world("get", *what, f"--sort-by={path}", "--no-headers"))[1]
+            assert [row.split()[0] for row in rows.splitlines()] == wanted
+
+
 @asynccontextmanager
 async def watching(ctl: Ctl, *words: str) -> AsyncIterator[asyncio.StreamReader]:
     process = await asyncio.create_subprocess_exec(
