@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tests.docs.pages import ROOT, Block
 from tests.harness.leftovers import groups_of, processes_of
+from tests.harness.lifeline import LIFELINE
 
 SHORT = "timing: {warmup: 2s, duration: 6s, interval: 500ms}"
 _TIMING = re.compile(r"^  timing: \{.*\}$", re.M)
@@ -45,7 +46,7 @@ class Reader:
         """Start Phoenix and wait until it says ready."""
         with (self.folder / "up.log").open("ab") as log:
             self._up = subprocess.Popen(
-                [*command.split(), "--port", "0", "--request-log"],
+                [*LIFELINE, *command.split(), "--port", "0", "--request-log"],
                 cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
                 start_new_session=True,
             )  # fmt: skip

@@ -24,6 +24,7 @@ from phoenix.manifest.loader import load_file
 from phoenix.runtime.events import data_of
 from tests.harness.eventually import eventually
 from tests.harness.leftovers import Leftover, groups_of, processes_of
+from tests.harness.lifeline import LIFELINE
 
 R = TypeVar("R", bound=Resource)
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,7 +59,7 @@ class Cluster:
         log = (self.state.parent / f"{self.state.name}-up.log").open("ab")
         with log:
             self.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", program, "--state", str(self.state), *arguments,
+                *LIFELINE, sys.executable, "-m", program, "--state", str(self.state), *arguments,
                 cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=log, stdin=asyncio.subprocess.DEVNULL,
                 start_new_session=True,
             )  # fmt: skip

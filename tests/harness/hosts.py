@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tests.harness.cluster import ROOT, Cluster
 from tests.harness.leftovers import groups_of, processes_of
+from tests.harness.lifeline import LIFELINE
 
 
 class AgentHost:
@@ -33,7 +34,7 @@ class AgentHost:
         """Start it and wait until it says ready."""
         with self.log_path.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *self._command, cwd=ROOT, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
+                *LIFELINE, *self._command, cwd=ROOT, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
                 stderr=log, start_new_session=True,
             )  # fmt: skip
         assert self._process.stdout is not None

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.harness.cluster import ROOT
+from tests.harness.lifeline import LIFELINE
 
 READY_WITHIN_S = 30.0
 
@@ -34,7 +35,7 @@ def served(folder: Path) -> Iterator[Served]:
     state = folder / "state"
     with (folder / "serve.log").open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "phoenix.serve", "--state", str(state), "--port", "0"],
+            [*LIFELINE, sys.executable, "-m", "phoenix.serve", "--state", str(state), "--port", "0"],
             cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, start_new_session=True,
         )  # fmt: skip
     assert process.stdout is not None

@@ -1,0 +1,38 @@
+"""A test runner that is killed takes what it started with it."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import sys
+
+from tests.harness.cluster import ROOT
+
+RUNNER = """\
+import subprocess, sys
+from tests.harness.lifeline import LIFELINE
+
+code = "import sys; print(sys.argv[1], flush=True); sys.stdin.read()"
+command = [*LIFELINE, sys.executable, "-c", code, "an argument"]
+with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as child:
+    print(child.pid, child.stdout.readline().decode(), end="", flush=True)
+    sys.stdin.read()
+"""
+WITHIN_S = 20
+
+
+def test_what_a_killed_runner_started_ends() -> None:
+    command = [sys.executable, "-c", RUNNER]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as runner:
+        assert runner.stdout is not None
+        pid, _, argument = runner.stdout.readline().decode().strip().partition(" ")
+        assert argument == "an argument"
+        child = os.pidfd_open(int(pid))
+        try:
+            assert select.select([child], [], [], 0)[0] == [], "it runs"
+            runner.kill()
+            runner.wait(WITHIN_S)
+            assert select.select([child], [], [], WITHIN_S)[0] == [child], "it ended, though its stdin is still open"
+        finally:
+            os.close(child)
