@@ -6,7 +6,6 @@ Three ways to say it, as in the collector: `metric_conditions` (contexts inferre
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,6 +20,7 @@ from phoenix.engine.ottl.errors import OttlError
 from phoenix.engine.ottl.functions import FILTER
 from phoenix.engine.ottl.groups import ErrorMode, Faults, Group, any_holds, compile_group
 from phoenix.engine.processors.match import Match, parse_match
+from phoenix.engine.processors.streams import drop_items
 from phoenix.engine.processors.sync import computing
 from phoenix.engine.processors.transform import CONTEXTS, MODES
 
@@ -104,20 +104,6 @@ def _new_group(section: Section) -> Group | None:
     return replace(group, error_mode=own_mode) if group else None
 
 
-def _drop(items: Any, gone: Callable[[Any], bool]) -> bool:
-    """Delete from a repeated field what is gone, the last first; tells whether anything was.
-
-    `gone` is asked in order, as conditions may look at counts of their own.
-    """
-    marked = [index for index, item in enumerate(items) if gone(item)]
-    if len(marked) == len(items):
-        del items[:]
-    else:
-        for index in reversed(marked):
-            del items[index]
-    return bool(marked)
-
-
 class _Pass:
     """One walk over a request with the conditions of its levels."""
 
@@ -133,7 +119,7 @@ class _Pass:
             OttlError: a condition failed and the mode is propagate.
         """
         self._context = Context()
-        _drop(request.resource_metrics, self._resource)
+        drop_items(request.resource_metrics, self._resource)
 
     def _holds(self, level: str) -> bool:
         tests = self._tests.get(level)
@@ -146,7 +132,7 @@ class _Pass:
         if self._tests.keys() == {"resource"}:
             return not resource.scope_metrics
         had = len(resource.scope_metrics)
-        _drop(resource.scope_metrics, self._scope)
+        drop_items(resource.scope_metrics, self._scope)
         return not resource.scope_metrics and (had > 0 or "resource" in self._tests)
 
     def _scope(self, scope: Any) -> bool:
@@ -155,7 +141,7 @@ class _Pass:
             return True
         if self._tests.keys() <= {"resource", "scope"}:
             return False
-        _drop(scope.metrics, self._metric)
+        drop_items(scope.metrics, self._metric)
         return not scope.metrics
 
     def _metric(self, metric: Any) -> bool:
@@ -165,7 +151,7 @@ class _Pass:
         if "datapoint" not in self._tests or self._context.kind is None:
             return False
         points = self._context.points()
-        _drop(points, self._point)
+        drop_items(points, self._point)
         return not points
 
     def _point(self, point: Any) -> bool:
@@ -183,13 +169,13 @@ def _drop_by_name(request: ExportMetricsServiceRequest, include: Match | None, e
             return exclude is not None and exclude.holds(metric.name)
 
         def scope_gone(scope: Any) -> bool:
-            _drop(scope.metrics, metric_gone)
+            drop_items(scope.metrics, metric_gone)
             return not scope.metrics
 
-        _drop(resource.scope_metrics, scope_gone)
+        drop_items(resource.scope_metrics, scope_gone)
         return not resource.scope_metrics
 
-    _drop(request.resource_metrics, in_resource)
+    drop_items(request.resource_metrics, in_resource)
 
 
 def work(settings: Settings, config: Config) -> Work:

@@ -69,7 +69,10 @@ def keep_points(points: Any, keep: Callable[[Any], bool]) -> None:
 
 
 def drop_items(items: Any, gone: Callable[[Any], bool]) -> None:
-    """Drop from a repeated field the items that are gone; `gone` is asked in order and may change them."""
+    """Drop from a repeated field the items that are gone.
+
+    `gone` is asked in order, as it may change them or look at counts of its own.
+    """
     marked = [index for index, item in enumerate(items) if gone(item)]
     if len(marked) == len(items):
         del items[:]
