@@ -8,7 +8,6 @@ summed, and only so do the windows of a measurement hold whole scrapes.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,14 +15,12 @@ from typing import Any
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import ResourceMetrics
 
-from phoenix.aio.tasks import wait_for_event
 from phoenix.engine.component import Component, Consumer, ReceiverFactory, Settings
 from phoenix.engine.config.section import Section
 from phoenix.engine.data import Metrics
-from phoenix.engine.errors import ConsumeError
 from phoenix.engine.receivers.scrapers import cpu, disk, filesystem, load, memory, network, paging, process, processes
 from phoenix.engine.receivers.scrapers.build import Scraper
-from phoenix.engine.tasks import TaskOwner
+from phoenix.engine.receivers.ticker import Ticker
 
 _SCRAPERS: dict[str, tuple[Callable[[Section], Any], Callable[[Any], Scraper]]] = {
     "cpu": (cpu.parse, cpu.CpuScraper),
@@ -36,7 +33,6 @@ _SCRAPERS: dict[str, tuple[Callable[[Section], Any], Callable[[Any], Scraper]]] 
     "paging": (paging.parse, paging.PagingScraper),
     "processes": (processes.parse, processes.ProcessesScraper),
 }
-_STOP_S = 1.0
 _OTHERS = frozenset({"system", "nfs"})
 
 
@@ -82,18 +78,12 @@ def _maker(name: str, body: Section) -> Callable[[], Scraper]:
 
 
 class HostMetrics:
-    """Scrapes in a thread at each tick and hands one request on; a tick that comes while the last is still under way is
-    left out, never caught up on."""
+    """Scrapes in a thread at each tick and hands one request on."""
 
     def __init__(self, settings: Settings, config: Config, next_consumer: Consumer) -> None:
         self._config = config
-        self._next = next_consumer
-        self._log = settings.log
-        self._tasks = TaskOwner(settings.fail)
-        self._stopping = asyncio.Event()
+        self._ticker = Ticker(settings, next_consumer, transport="")
         name, telemetry = str(settings.id), settings.telemetry
-        self._accepted = telemetry.counter("otelcol_receiver_accepted_metric_points", receiver=name, transport="")
-        self._refused = telemetry.counter("otelcol_receiver_refused_metric_points", receiver=name, transport="")
         self._scraped = {
             scraper: telemetry.counter("otelcol_scraper_scraped_metric_points", receiver=name, scraper=scraper)
             for scraper, _ in config.scrapers
@@ -105,38 +95,20 @@ class HostMetrics:
 
     async def start(self) -> None:
         """Start ticking."""
-        self._tasks.spawn(self._run(), name="hostmetrics")
+        self._ticker.spawn(self._run(), name="hostmetrics")
 
     async def shutdown(self) -> None:
         """Stop ticking; a scrape under way may take a second to arrive, then it is given up."""
-        self._stopping.set()
-        try:
-            async with asyncio.timeout(_STOP_S):
-                await self._tasks.join()
-        except TimeoutError:
-            self._log.warning("scrape given up at shutdown")
-        finally:
-            await self._tasks.close()
-
-    async def _stopped_before(self, tick: int) -> bool:
-        """Wait for the tick by the wall clock, which may be set while we wait; true once stopping."""
-        while (wait_ns := tick - time.time_ns()) > 0:
-            if await wait_for_event(self._stopping, wait_ns / 1e9):
-                return True
-        return self._stopping.is_set()
+        await self._ticker.stop()
 
     async def _run(self) -> None:
         scrapers = [(name, make()) for name, make in self._config.scrapers]
-        if await wait_for_event(self._stopping, self._config.initial_delay_s):
+        if await self._ticker.stopped_within(self._config.initial_delay_s):
             return
-        interval_ns = self._config.interval_ns
-        tick = time.time_ns()
-        while True:
-            tick = max(tick, time.time_ns()) // interval_ns * interval_ns + interval_ns
-            if await self._stopped_before(tick):
-                return
+        tick = 0
+        while tick := await self._ticker.after(tick, self._config.interval_ns):
             request = await asyncio.to_thread(self._scrape, scrapers, tick)
-            await self._hand_on(Metrics.of(request))
+            await self._ticker.hand_on(Metrics.of(request))
 
     def _scrape(self, scrapers: list[tuple[str, Scraper]], tick: int) -> ExportMetricsServiceRequest:
         request = ExportMetricsServiceRequest()
@@ -146,18 +118,6 @@ class HostMetrics:
             self._errored[name].add(errors)
             request.resource_metrics.extend(resources)
         return request
-
-    async def _hand_on(self, metrics: Metrics) -> None:
-        points = metrics.points
-        if not points:
-            return
-        try:
-            await self._next.consume(metrics)
-        except ConsumeError as error:
-            self._refused.add(points)
-            self._log.warning("scrape refused points=%d error=%s", points, error)
-        else:
-            self._accepted.add(points)
 
 
 def _points(resources: list[ResourceMetrics]) -> int:

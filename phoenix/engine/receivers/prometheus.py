@@ -1,7 +1,7 @@
 """The `prometheus` receiver: scrapes listed targets at their interval.
 
 As with hostmetrics every point of a scrape has the tick's time, a multiple of the interval since the epoch. A scrape
-that takes longer than its timeout has failed; a tick that comes while the last is under way is left out.
+that takes longer than its timeout has failed.
 """
 
 from __future__ import annotations
@@ -15,19 +15,16 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from phoenix.aio.tasks import wait_for_event
 from phoenix.engine.component import Component, Consumer, ReceiverFactory, Settings
 from phoenix.engine.config.section import Section
 from phoenix.engine.data import Metrics
-from phoenix.engine.errors import ConsumeError
 from phoenix.engine.receivers.relabel import Labels
 from phoenix.engine.receivers.scrapeconfig import Job, Target, parse_jobs
 from phoenix.engine.receivers.scrapepage import Builder, Exposed, Group, grouped, labelled, read_page
-from phoenix.engine.tasks import TaskOwner
+from phoenix.engine.receivers.ticker import Ticker
 
 _ACCEPT = "application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
 _PAGE_BYTES = 64 << 20
-_STOP_S = 1.0
 _OWN = (
     ("up", "", "The scraping was successful"),
     ("scrape_duration_seconds", "s", "Duration of the scrape"),
@@ -137,51 +134,37 @@ class PrometheusReceiver:
 
     def __init__(self, settings: Settings, config: Config, next_consumer: Consumer) -> None:
         self._config = config
-        self._next = next_consumer
         self._log = settings.log
-        self._tasks = TaskOwner(settings.fail)
-        self._stopping = asyncio.Event()
+        self._ticker = Ticker(settings, next_consumer, transport="http")
         self._session: aiohttp.ClientSession | None = None
-        labels = {"receiver": str(settings.id), "transport": "http"}
-        self._accepted = settings.telemetry.counter("otelcol_receiver_accepted_metric_points", **labels)
-        self._refused = settings.telemetry.counter("otelcol_receiver_refused_metric_points", **labels)
 
     async def start(self) -> None:
         """Start scraping."""
         self._session = aiohttp.ClientSession(headers={"Accept": _ACCEPT, "User-Agent": "phoenix-embedded-collector"})
         for job in self._config.jobs:
             for target in job.targets:
-                self._tasks.spawn(self._run(job, target), name=f"scrape {target.url}")
+                self._ticker.spawn(self._run(job, target), name=f"scrape {target.url}")
 
     async def shutdown(self) -> None:
-        """Stop; a scrape under way may take a second to arrive, then it is given up."""
-        self._stopping.set()
+        """Stop ticking, then close all connections."""
         try:
-            async with asyncio.timeout(_STOP_S):
-                await self._tasks.join()
-        except TimeoutError:
-            self._log.warning("scrape given up at shutdown")
+            await self._ticker.stop()
         finally:
-            await self._tasks.close()
             session, self._session = self._session, None
             if session is not None:
                 await session.close()
 
     async def _run(self, job: Job, target: Target) -> None:
         interval_ns = round(job.interval_s * 1e9)
-        scraped, tick = Scraped(job, target), time.time_ns()
-        while True:
-            tick = max(tick, time.time_ns()) // interval_ns * interval_ns + interval_ns
-            while (wait_ns := tick - time.time_ns()) > 0:
-                if await wait_for_event(self._stopping, wait_ns / 1e9):
-                    return
+        scraped, tick = Scraped(job, target), 0
+        while tick := await self._ticker.after(tick, interval_ns):
             started_s = time.perf_counter()
             text, content_type, error = await self._get(target.url, job.timeout_s)
             duration_s = time.perf_counter() - started_s
             metrics, fault = await asyncio.to_thread(scraped.page, text, content_type, duration_s, tick)
             if error or fault:
                 self._log.warning("scrape failed target=%s error=%s", target.url, error or fault)
-            await self._hand_on(metrics)
+            await self._ticker.hand_on(metrics)
 
     async def _get(self, url: str, timeout_s: float) -> tuple[str | None, str, str]:
         """The page, its type, and why there is none."""
@@ -199,16 +182,6 @@ class PrometheusReceiver:
                 return b"".join(parts).decode("utf-8"), answer.content_type, ""
         except (aiohttp.ClientError, TimeoutError, OSError, UnicodeDecodeError) as error:
             return None, "", str(error) or type(error).__name__
-
-    async def _hand_on(self, metrics: Metrics) -> None:
-        points = metrics.points
-        try:
-            await self._next.consume(metrics)
-        except ConsumeError as error:
-            self._refused.add(points)
-            self._log.warning("scrape refused points=%d error=%s", points, error)
-        else:
-            self._accepted.add(points)
 
 
 def create(settings: Settings, config: Config, next_consumer: Consumer) -> Component:
