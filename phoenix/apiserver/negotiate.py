@@ -79,6 +79,7 @@ def aggregated_version(accept: str) -> str:
 EVENT_STREAM = "text/event-stream"
 
 
+@lru_cache(maxsize=256)
 def wants_event_stream(accept: str) -> bool:
     """Whether a client takes server-sent events before anything else."""
     return accept.partition(",")[0].partition(";")[0].strip().lower() == EVENT_STREAM

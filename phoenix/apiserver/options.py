@@ -102,7 +102,7 @@ def write_options(text: str, user_agent: str = "", *, apply: bool = False) -> Wr
         dry_run=_dry_run(query),
         manager=manager or _manager_of(user_agent),
         apply=apply,
-        force="force" in query and _flag(query, "force"),
+        force="force" in query and is_true(query, "force"),
     )
 
 
@@ -150,7 +150,7 @@ def _propagation(query: Mapping[str, str], body: Mapping[str, Any]) -> Propagati
     policy = body.get("propagationPolicy") or query.get("propagationPolicy") or ""
     orphan = body.get("orphanDependents")
     if orphan is None and "orphanDependents" in query:
-        orphan = _flag(query, "orphanDependents")
+        orphan = is_true(query, "orphanDependents")
     if not isinstance(policy, str) or not isinstance(orphan, bool | None):
         raise BadRequest("DeleteOptions: propagationPolicy must be a string, orphanDependents true or false")
     if orphan is not None:
@@ -174,8 +174,8 @@ def list_options(query: Mapping[str, str]) -> ListOptions:
     """Raises BadRequest, Invalid."""
     if not query:
         return ListOptions()
-    watch = _flag(query, "watch")
-    initial = _flag(query, "sendInitialEvents") if "sendInitialEvents" in query else None
+    watch = is_true(query, "watch")
+    initial = is_true(query, "sendInitialEvents") if "sendInitialEvents" in query else None
     _check_versions(query, watch=watch, initial=initial)
     timeout = _number(query, "timeoutSeconds")
     limit, version, match = _number(query, "limit") or 0, query.get("resourceVersion", ""), query.get(_MATCH, "")
@@ -186,7 +186,7 @@ def list_options(query: Mapping[str, str]) -> ListOptions:
         limit=limit,
         continue_token=query.get("continue", ""),
         watch=watch,
-        bookmarks=_flag(query, "allowWatchBookmarks"),
+        bookmarks=is_true(query, "allowWatchBookmarks"),
         timeout_s=timeout or None,
         # A first page at a version is as of that version, unless it may be newer: as upstream, by its history.
         exact=match == "Exact" or (not match and bool(limit) and version not in ("", "0")),
@@ -246,7 +246,8 @@ def _check_dry_run(values: list[Any]) -> bool:
     return bool(values)
 
 
-def _flag(query: Mapping[str, str], name: str) -> bool:
+def is_true(query: Mapping[str, str], name: str) -> bool:
+    """Whether a parameter is there and means yes."""
     return query.get(name, "false").lower() in ("true", "1", "")
 
 

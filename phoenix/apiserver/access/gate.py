@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
@@ -31,7 +31,8 @@ from phoenix.apiserver.access.limits import Limiter
 from phoenix.apiserver.access.policy import Roles
 from phoenix.apiserver.access.requests import WRITES, attributes_of, forbidden, namespace_of, verb_of
 from phoenix.apiserver.access.rules import Attributes
-from phoenix.apiserver.options import read_query
+from phoenix.apiserver.negotiate import wants_event_stream
+from phoenix.apiserver.options import is_true, read_query
 from phoenix.apiserver.target import Target, kind_prefix
 from phoenix.store.interface import Store, StoreEvent
 
@@ -159,10 +160,12 @@ class Access:
             if not caller.master:
                 self._check_path(caller, verb, path)
         else:
-            query = request.rel_url.raw_query_string if method == "GET" else ""
-            watch = "watch" in query and _is_true(query, "watch")
+            query = read_query(request.rel_url.raw_query_string) if method == "GET" else {}
+            watch = not target.subresource and (
+                is_true(query, "watch") or (method == "GET" and wants_event_stream(request.headers.get("Accept", "")))
+            )
             verb = verb_of(method, target, watch=watch)
-            long = watch or (target.subresource == _LONG_SUBRESOURCE and "follow" in query)
+            long = watch or (target.subresource == _LONG_SUBRESOURCE and is_true(query, "follow"))
             if not caller.master:
                 self._check_target(caller, verb, target, query)
         entry = Entry(caller, verb, target, began_at=self._now(), writes=verb in WRITES, long=long)
@@ -182,7 +185,7 @@ class Access:
     def _check_path(self, caller: Caller, verb: str, path: str) -> None:
         self.check(caller, Attributes(verb, path=path))
 
-    def _check_target(self, caller: Caller, verb: str, target: Target, query: str) -> None:
+    def _check_target(self, caller: Caller, verb: str, target: Target, query: Mapping[str, str]) -> None:
         info = target.kind.info
         allowed = caller.policy.allows_on(
             verb, info.group, info.plural, target.subresource, namespace_of(target), target.name
@@ -193,7 +196,7 @@ class Access:
         if caller.identity.host:
             self._check_host(caller, verb, target, query)
 
-    def _check_host(self, caller: Caller, verb: str, target: Target, query: str) -> None:
+    def _check_host(self, caller: Caller, verb: str, target: Target, query: Mapping[str, str]) -> None:
         """An agent sees the processes of its own host alone."""
         if target.kind not in PROCESS_KINDS:
             return
@@ -204,8 +207,7 @@ class Access:
             if record is None or spec_host(orjson.loads(record.value)) == host:
                 return
         elif verb in ("list", "watch"):
-            selector = read_query(query).get("fieldSelector", "") if query else ""
-            if f"spec.host={host}" in selector.replace("==", "=").split(","):
+            if f"spec.host={host}" in query.get("fieldSelector", "").replace("==", "=").split(","):
                 return
             why += f": add fieldSelector=spec.host={host}"
         self.denied += 1
@@ -242,7 +244,3 @@ class Access:
                 request.headers.get("User-Agent", ""),
             )
         )  # fmt: skip
-
-
-def _is_true(query: str, name: str) -> bool:
-    return read_query(query).get(name, "false").lower() in ("true", "1", "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from yarl import URL
 
 from tests.integration.access.conftest import BINDINGS, RBAC, USERS, People
 from tests.integration.apiserver.conftest import EXPERIMENTS, GROUP_PATH, experiment
@@ -172,3 +173,18 @@ async def test_built_in_roles_are_put_right_at_the_next_start(people: People) ->
     await people.server.start()
     for name, rules in (("view", True), ("edit", False), ("admin", True)):
         assert bool((await people("GET", f"{RBAC}/clusterroles/{name}")).body.get("rules")) is rules, name
+
+
+@pytest.mark.parametrize(("query", "accept"), [("", "text/event-stream"), ("?w%61tch=1", "*/*"), ("?watch=1", "*/*")])
+async def test_who_may_list_may_not_watch_however_it_is_asked(people: People, query: str, accept: str) -> None:
+    token = await people.join("ann")
+    rule = {"verbs": ["get", "list"], "apiGroups": ["phoenix.io"], "resources": ["experiments"]}
+    await people("POST", f"{RBAC}/clusterroles", {"metadata": {"name": "lister"}, "rules": [rule]})
+    await people.bind("lister", "ann")
+    assert (await people.asking(token, "GET", EXPERIMENTS)).code == 200
+    headers = {"Authorization": f"Bearer {token}", "Accept": accept}
+    for path in (EXPERIMENTS, f"{EXPERIMENTS}/x"):
+        url = URL(f"{people.server.url}{path}{query}", encoded=True)
+        async with people.session.get(url, headers=headers) as got:
+            assert got.status == 403, (path, query)
+            assert 'cannot watch resource "experiments"' in (await got.json())["message"]
