@@ -132,8 +132,11 @@ class Authenticator:
         groups = tuple(names.get("organizationName", ()))
         credential = f"certificate:{certificate.get('serialNumber', '')}"
         ends = float(ssl.cert_time_to_seconds(certificate["notAfter"])) if "notAfter" in certificate else math.inf
-        if name in self._users and self.user(name) is None:
-            return None
+        if name in self._users:
+            user = self.user(name)
+            if user is None:
+                return None
+            ends = min(ends, user.expires_at)
         return named(name, groups, credential=credential, expires_at=ends)
 
 

@@ -135,7 +135,7 @@ class Access:
                 raise unauthorized("the client certificate names nobody (no common name), or a User who is disabled")
             caller = self._keep(key, self.caller(identity))
         if caller.identity.expires_at <= self._now():
-            raise unauthorized("the client certificate has expired")
+            raise unauthorized("the client certificate, or its User, has expired")
         return caller
 
     def _keep(self, key: Any, caller: Caller) -> Caller:
