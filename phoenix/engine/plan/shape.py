@@ -18,7 +18,7 @@ import numpy.typing as npt
 from xxhash import xxh3_64_intdigest
 
 from phoenix.otlp.errors import MalformedPayload
-from phoenix.otlp.layout import START, Layout, Offsets, learn
+from phoenix.otlp.layout import KEY_FIELDS, START, Layout, Offsets, learn
 from phoenix.otlp.model import MetricType
 from phoenix.otlp.walk import Irregular, extents, leading, messages, points_end
 from phoenix.otlp.wire import LENGTH, fields, varint
@@ -269,9 +269,8 @@ def _same(layout: Layout, data: bytes, at: int, end: int, type_: MetricType) -> 
     """Whether the next point has the layout of the last, its key included: nothing but key fields between the two."""
     if not layout.fits_one(data, at, end):
         return False
-    key_fields = {7, 9, 10} if type_ is MetricType.HISTOGRAM else {7, 8}
     inside = fields(data, at + layout.head, end - layout.tail)
     try:
-        return all(item.number in key_fields for item in inside)
+        return all(item.number in KEY_FIELDS[type_] for item in inside)
     except MalformedPayload:
         return False
