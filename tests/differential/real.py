@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import socket
 import subprocess
 import sys
 import tempfile
@@ -192,8 +193,6 @@ def _read(file: Path) -> list[ExportMetricsServiceRequest]:
 
 
 def _free_ports(count: int) -> list[int]:
-    import socket
-
     held = [socket.socket() for _ in range(count)]
     try:
         for one in held:
