@@ -45,10 +45,13 @@ def explain(error: ApiError, origin: ManifestObject | None = None) -> list[str]:
 
 def explain_change(error: ApiError, kind: type[Resource], ref: str) -> list[str]:
     """One line a fault of a change to an object that is in no file, with the field that was probably meant."""
-    found = list(_causes(error))
-    if not found:
-        return [f"{ref}: {_with_hint(error)}"]
-    return [f"{ref}: {_said(cause)}{_meant(kind, cause)}" for cause in found]
+    return [f"{ref}: {line}" for _, line in explain_fields(error, kind)]
+
+
+def explain_fields(error: ApiError, kind: type[Resource]) -> list[tuple[str, str]]:
+    """The same as pairs: path of the field at fault (empty: of none), and a line that names it."""
+    found = [(cause.field, f"{_said(cause)}{_meant(kind, cause)}") for cause in _causes(error)]
+    return found or [("", _with_hint(error))]
 
 
 def _meant(kind: type[Resource], cause: Cause) -> str:
@@ -61,15 +64,20 @@ def _meant(kind: type[Resource], cause: Cause) -> str:
 
 
 def _causes(error: ApiError) -> Iterator[Cause]:
-    # NB: a patch that brings an unknown field is refused as a whole, in one cause about "patch", as upstream does.
-    of_patch = [cause.field for cause in error.causes] == ["patch"] and _UNKNOWN_FIELD.search(error.message)
-    if error.causes and isinstance(error, Invalid) and not of_patch:
-        yield from error.causes
+    if error.causes and isinstance(error, Invalid):
+        for cause in error.causes:
+            # NB: unknown fields a patch brings are all in one cause about "patch", as upstream has it.
+            unknown = list(_unknown(cause.message)) if cause.field == "patch" else []
+            yield from unknown or [cause]
         return
     for cause in error.causes:
         if cause.reason == "FieldManagerConflict":
             yield Cause(cause.reason, f"{cause.message}; {_OWNED_HINT}", cause.field.removeprefix("."))
-    for field in _UNKNOWN_FIELD.findall(error.message):
+    yield from _unknown(error.message)
+
+
+def _unknown(message: str) -> Iterator[Cause]:
+    for field in _UNKNOWN_FIELD.findall(message):
         yield Cause("FieldValueInvalid", _UNKNOWN, field)
 
 

@@ -13,8 +13,7 @@ from phoenix.apimachinery.errors import ApiError, BadRequest, Conflict, Invalid
 from phoenix.cli.changing import ChangeOptions, Outcomes, add_change_flags, read_change, without_managed_fields
 from phoenix.cli.editing import Buffer, Fault
 from phoenix.cli.errors import CliError
-from phoenix.cli.explain import explain_change
-from phoenix.cli.fieldhints import suggest_field
+from phoenix.cli.explain import explain_fields
 from phoenix.cli.finding import fetch
 from phoenix.cli.printers.yaml import to_yaml
 from phoenix.cli.selecting import Selection, Target, add_selection_flags, read_selection, targets
@@ -205,11 +204,5 @@ def _at(wire: Any, path: str) -> Any:
 
 
 def _faults(error: ApiError, target: Target, found: ManifestObject) -> Iterator[Fault]:
-    causes = {cause.field: cause.message for cause in error.causes if cause.field}
-    if not causes or list(causes) == ["patch"]:
-        for line in explain_change(error, target.kind, str(target)):
-            field = line.removeprefix(f"{target}: ").partition(": ")[0]
-            yield Fault(line, found.position_of(field) if suggest_field(target.kind, field) else found.line)
-        return
-    for field, message in causes.items():
-        yield Fault(f"{target}: {field}: {message}", found.position_of(field))
+    for field, line in explain_fields(error, target.kind):
+        yield Fault(f"{target}: {line}", found.position_of(field))
