@@ -59,8 +59,9 @@ def admit(kind: type[Resource], wire: dict[str, Any], mode: FieldValidation) -> 
         BadRequest: strict, and there are unknown fields.
         Invalid: the object breaks rules; one cause a field.
     """
+    linted = kind in LINTED and mode is not FieldValidation.IGNORE
     if (right := plain(kind, wire)) is not None:
-        return right, pipeline_warnings(kind, right) if kind in LINTED else []
+        return right, pipeline_warnings(kind, right) if linted else []
     warnings: list[str] = []
     admitted, has_unknown = complete(kind, wire)
     if has_unknown and mode is not FieldValidation.IGNORE:
@@ -71,7 +72,7 @@ def admit(kind: type[Resource], wire: dict[str, Any], mode: FieldValidation) -> 
     if causes := validate(kind, admitted):
         metadata = admitted.get("metadata")
         raise invalid(kind, str(metadata.get("name") or "") if isinstance(metadata, dict) else "", causes)
-    if kind in LINTED and mode is not FieldValidation.IGNORE:
+    if linted:
         warnings += pipeline_warnings(kind, admitted)
     return admitted, warnings
 
