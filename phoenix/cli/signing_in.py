@@ -9,13 +9,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import orjson
-
 from phoenix.cli.errors import CliError
+from phoenix.cli.wire import send
 from phoenix.client.errors import ConfigError
 from phoenix.client.http import HttpClient
 from phoenix.client.kubeconfig import KubeConfig, load, put, set_current
-from phoenix.client.transport import decode
 
 WHO = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 _REVIEW = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
@@ -31,16 +29,9 @@ class Names:
     user: str
 
 
-async def post(client: HttpClient, path: str, wire: Mapping[str, Any]) -> Any:
-    """POST JSON and give back the answer's. Raises ApiError."""
-    headers = {"Content-Type": "application/json"}
-    answer = await client.request("POST", path, body=orjson.dumps(wire), headers=headers)
-    return decode(answer, client.server)
-
-
 async def who_am_i(client: HttpClient) -> Wire:
     """UserInfo of whoever the credentials are of. Raises ApiError."""
-    found: Wire = (await post(client, WHO, _REVIEW))["status"]["userInfo"]
+    found: Wire = (await send(client, "POST", WHO, _REVIEW))["status"]["userInfo"]
     return found
 
 

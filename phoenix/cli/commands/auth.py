@@ -21,11 +21,12 @@ from phoenix.cli.kinds import kind_of
 from phoenix.cli.options import duration_s
 from phoenix.cli.parsing import Parser
 from phoenix.cli.session import Session
-from phoenix.cli.signing_in import embedded, forget, names_for, post, remember, who_am_i
+from phoenix.cli.signing_in import embedded, forget, names_for, remember, who_am_i
+from phoenix.cli.wire import send
 from phoenix.client.config import ClientConfig
+from phoenix.client.credentials import read_token
 from phoenix.client.http import HttpClient
-from phoenix.client.kubeconfig import load
-from phoenix.client.transport import decode
+from phoenix.client.kubeconfig import kubeconfig_files, load
 
 DESCRIPTION = "Sign in and out, ask what one may do, and make tokens for people and agents."
 EXAMPLES = """
@@ -188,8 +189,6 @@ async def _login(session: Session, options: AuthOptions) -> int:
 
 def _own_files(session: Session) -> tuple[Path, ...]:
     """The kubeconfigs people keep; never the state folder's, which the server writes."""
-    from phoenix.client.kubeconfig import kubeconfig_files
-
     return (session.options.kubeconfig,) if session.options.kubeconfig else kubeconfig_files()
 
 
@@ -201,10 +200,7 @@ def _read_token(path: Path | None) -> str:
     elif path is None or str(path) == "-":
         text = sys.stdin.read()
     else:
-        try:
-            text = path.read_text()
-        except (OSError, UnicodeDecodeError) as error:
-            raise CliError(f"the token file {path} cannot be read: {getattr(error, 'strerror', '') or error}") from None
+        text = read_token(path)
     if not text.strip():
         raise CliError("there is no token", "give --token TOKEN, --token-file FILE, or write it to stdin")
     return text.strip()
@@ -257,10 +253,10 @@ async def _can_i(session: Session, options: AuthOptions) -> int:
     namespace = "" if options.all_namespaces else session.namespace
     async with session.client() as client:
         if options.list_rules:
-            review = await post(client, _RULES, {"spec": {"namespace": namespace or "default"}})
+            review = await send(client, "POST", _RULES, {"spec": {"namespace": namespace or "default"}})
             _print_rules(session, review["status"])
             return ExitCode.OK
-        review = await post(client, _ACCESS, {"spec": _question(options, namespace)})
+        review = await send(client, "POST", _ACCESS, {"spec": _question(options, namespace)})
     allowed = bool(review["status"]["allowed"])
     if not options.quiet:
         session.line("yes" if allowed else "no")
@@ -324,7 +320,7 @@ async def _create_token(session: Session, options: AuthOptions) -> int:
         if options.create:
             await _ensure_user(session, client, name, options.groups)
         try:
-            made = await post(client, info.path(name=name, subresource="token"), {"spec": spec})
+            made = await send(client, "POST", info.path(name=name, subresource="token"), {"spec": spec})
         except NotFound as error:
             hint = "make him with --create, and --group GROUP for his groups"
             raise CliError(error.message, hint) from error
@@ -353,8 +349,7 @@ async def _ensure_user(session: Session, client: HttpClient, name: str, groups: 
 async def _tokens(session: Session, options: AuthOptions) -> int:
     info, name = _owner(options)
     async with session.client() as client:
-        path = info.path(name=name, subresource="token")
-        found = decode(await client.request("GET", path), client.server)
+        found = await send(client, "GET", info.path(name=name, subresource="token"))
     if not found["items"]:
         session.note(f"{info.singular}/{name} has no tokens")
         return ExitCode.OK
@@ -369,8 +364,7 @@ async def _revoke(session: Session, options: AuthOptions) -> int:
     info, name = _owner(options)
     async with session.client() as client:
         path = info.path(name=name, subresource="token")
-        params = {"id": options.token_id} if options.token_id else None
-        answer = decode(await client.request("DELETE", path, params=params), client.server)
+        answer = await send(client, "DELETE", path, params={"id": options.token_id})
     for item in answer["items"]:
         session.line(f"token {item['id']} of {info.singular}/{name} revoked")
     if not answer["items"]:
