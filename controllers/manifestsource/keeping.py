@@ -15,7 +15,7 @@ from phoenix.gitops.desired import Wanted
 from phoenix.gitops.drift import differing
 from phoenix.gitops.faults import Fault
 from phoenix.gitops.ids import ObjectId
-from phoenix.gitops.ownership import Owner, is_owned, owner_uid
+from phoenix.gitops.ownership import LABEL, Owner, is_owned, owner_uid
 from phoenix.gitops.plan import Applied, Circumstances, Hold, Need, Prune, deletion_waves, needs, prune, waves
 from phoenix.gitops.tree import ManifestTree, Snapshot
 
@@ -115,7 +115,7 @@ class Keeper:
         uid = owner_uid(obj.metadata, wanted.ident) if obj is not None else ""
         if not uid or uid == self._owner.uid or uid not in self._others:
             return False
-        name = obj.metadata.labels.get("phoenix.io/manifestsource", "?") if obj is not None else "?"
+        name = obj.metadata.labels.get(LABEL, "?") if obj is not None else "?"
         message = f"manifestsource/{name} applies it already: keep its manifest in one directory"
         place = wanted.document.name_line
         self.done.faults.append(Fault(wanted.file, place, message, wanted.ident.shown))

@@ -19,6 +19,7 @@ from phoenix.client.apply import LAST_APPLIED, Action, Applied, apply
 from phoenix.client.http import HttpClient
 from phoenix.client.serverside import take_over_client_side
 from phoenix.gitops.ids import ObjectId, id_of, id_of_wire
+from phoenix.gitops.ownership import PROOF
 from phoenix.gitops.plan import Circumstances, Prune, prune
 
 PRUNED: tuple[type[Resource], ...] = (
@@ -151,6 +152,6 @@ def _was_applied(meta: Mapping[str, Any], how: How) -> bool:
         one.get("manager") == how.manager for one in managers
     )
     shipped = any(entry.get("manager") == _CATALOG_MANAGER for entry in meta.get("managedFields") or ())
-    from_source = "phoenix.io/applied-from" in (meta.get("annotations") or {})
+    from_source = PROOF in (meta.get("annotations") or {})
     held = meta.get("deletionTimestamp") or meta.get("ownerReferences")
     return by_us and not shipped and not from_source and not held

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-_SERVER = frozenset({"managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink"})
+SERVER_FIELDS = frozenset({"managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink"})
+"""Of metadata: what the server keeps, and an export of an object still has."""
 
 
 def differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
@@ -15,7 +16,7 @@ def differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
 
 def without_server_fields(wire: Mapping[str, Any]) -> dict[str, Any]:
     """The object as people write it: without status and what the server keeps in metadata."""
-    meta = {key: value for key, value in (wire.get("metadata") or {}).items() if key not in _SERVER}
+    meta = {key: value for key, value in (wire.get("metadata") or {}).items() if key not in SERVER_FIELDS}
     return {key: value for key, value in wire.items() if key not in ("status", "metadata")} | {"metadata": meta}
 
 

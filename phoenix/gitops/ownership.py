@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from phoenix.apimachinery.meta import ObjectMeta
+from phoenix.gitops.drift import SERVER_FIELDS
 from phoenix.gitops.ids import ObjectId
 
 LABEL = "phoenix.io/manifestsource"
@@ -38,14 +39,13 @@ class Owner:
 def stamped(wire: Mapping[str, Any], owner: Owner, ident: ObjectId, digest: str) -> dict[str, Any]:
     """The manifest with what makes the object the source's; status, which is nobody's to apply, is left out."""
     made = {key: value for key, value in wire.items() if key != "status"}
-    meta = dict(made["metadata"])
+    # What is left from an export is the server's.
+    meta = {key: value for key, value in made["metadata"].items() if key not in SERVER_FIELDS}
     meta["name"] = ident.name
     if ident.namespace:
         meta["namespace"] = ident.namespace
     meta["labels"] = {**(meta.get("labels") or {}), LABEL: owner.name}
     meta["annotations"] = {**(meta.get("annotations") or {}), PROOF: owner.proof(ident), DIGEST: digest}
-    for field in ("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink"):
-        meta.pop(field, None)  # left from an export: they are the server's
     made["metadata"] = meta
     return made
 

@@ -18,6 +18,7 @@ from phoenix.cli.selecting import Target
 from phoenix.cli.session import Session
 from phoenix.cli.wire import send
 from phoenix.client.http import HttpClient
+from phoenix.gitops.drift import SERVER_FIELDS
 from phoenix.manifest.objects import ManifestObject
 
 DESCRIPTION = (
@@ -100,8 +101,7 @@ async def _replace(
             answer = await send(client, "DELETE", target.path, {"propagationPolicy": "Background"})
             if answer.get("kind") != "Status":
                 await until_gone(session, client, [(target, str(answer["metadata"]["uid"]))], options.timeout_s)
-        for name in ("uid", "resourceVersion", "creationTimestamp", "generation", "managedFields"):
-            meta.pop(name, None)
+        meta = {key: value for key, value in meta.items() if key not in SERVER_FIELDS}
         made = await send(
             client, "POST", target.info.path(target.namespace), wire | {"metadata": meta}, params=params
         )  # fmt: skip
