@@ -10,8 +10,6 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import orjson
-
 from phoenix.apimachinery.errors import BadRequest
 from phoenix.apimachinery.meta import Resource
 from phoenix.apiserver.options import FieldValidation
@@ -19,14 +17,14 @@ from phoenix.apiserver.options import FieldValidation
 _ESCAPE = b"\\u"  # an escaped colon is none in the body, and one in what was decoded
 
 
-def repeated_fields(body: bytes, value: Any) -> list[str]:
+def repeated_fields(body: bytes, encoded: bytes) -> list[str]:
     """Paths of keys that are there before, such as `spec.host`, in the body's order; empty for nearly every body.
 
     Args:
         body: JSON that can be decoded, bounded in depth.
-        value: what it was decoded to, not changed since.
+        encoded: what it was decoded to, encoded again without spaces.
     """
-    if _ESCAPE not in body and body.count(b":") == orjson.dumps(value).count(b":"):
+    if _ESCAPE not in body and body.count(b":") == encoded.count(b":"):
         return []
     return list(dict.fromkeys(_walk(json.loads(body, object_pairs_hook=_Pairs), "")))
 

@@ -122,14 +122,13 @@ class Resources:
     async def _create(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
         options = write_options(request.rel_url.raw_query_string, request.headers.get("User-Agent", ""))
         wire = await read_object(request)
-        warnings = await _repeated(request, target, wire, options)
+        warnings = await _repeated(request, target, orjson.dumps(wire), options)
         return _answer(await self._registry.create(target, wire, options), warnings, status=201)
 
     async def _update(self, request: web.BaseRequest, target: Target) -> web.StreamResponse:
         options = write_options(request.rel_url.raw_query_string, request.headers.get("User-Agent", ""))
-        wire = await read_object(request)
-        warnings = await _repeated(request, target, wire, options)
-        body = orjson.dumps(wire)
+        body = orjson.dumps(await read_object(request))
+        warnings = await _repeated(request, target, body, options)
 
         def replace_by(_live: dict[str, Any]) -> Any:
             return orjson.loads(body)  # anew for each lost race: what is stored is changed in place
@@ -143,7 +142,7 @@ class Resources:
         patch = decode_json(await request.read())
         change = _change(request.content_type, patch, target)
         try:
-            warnings = await _repeated(request, target, patch, options)
+            warnings = await _repeated(request, target, orjson.dumps(patch), options)
         except BadRequest as error:
             raise not_a_result(error.message) from error
         return _answer(await self._registry.update(target, change, options, patch=True), warnings)
@@ -207,11 +206,14 @@ def _answer(written: Written, warnings: list[str], *, status: int = 200) -> web.
     return json_response(written.body, status=status, warnings=(*warnings, *written.warnings))
 
 
-async def _repeated(request: web.BaseRequest, target: Target, value: Any, options: WriteOptions) -> list[str]:
-    """Warnings of keys that the JSON of a request has twice. Raises BadRequest where it is to be strict."""
+async def _repeated(request: web.BaseRequest, target: Target, encoded: bytes, options: WriteOptions) -> list[str]:
+    """Warnings of keys that the JSON of a request, decoded and `encoded` again, has twice.
+
+    Raises BadRequest where it is to be strict.
+    """
     if options.field_validation is FieldValidation.IGNORE or request.content_type in NOT_JSON:
         return []
-    return check_repeated(target.kind, repeated_fields(await request.read(), value), options.field_validation)
+    return check_repeated(target.kind, repeated_fields(await request.read(), encoded), options.field_validation)
 
 
 def _check_has_body(request: web.BaseRequest) -> None:
