@@ -58,6 +58,16 @@ class ScrapeError(Exception):
     """A scrape that gave nothing."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """One that was read: how many samples it had, those kept, and their points in a request."""
+
+    exposed: int
+    kept: list[Exposed]
+    groups: dict[Hashable, Group]
+    builder: Builder
+
+
 class Scraped:
     """One target: its series so far, and what became of a page."""
 
@@ -69,38 +79,41 @@ class Scraped:
 
     def page(self, text: str | None, content_type: str, duration_s: float, tick: int) -> tuple[Metrics, str]:
         """What to hand on, and why the scrape failed (empty: it did not). A text of None is a failed scrape."""
-        exposed, kept, error = [], [], ""
+        read, error = _Page(0, [], {}, Builder(self._resource)), ""
         if text is not None:
             try:
-                exposed = read_page(text, content_type)
-                every = (
-                    labelled(one, self._target.labels, self._job.metric_steps, self._job.honor_labels)
-                    for one in exposed
-                )
-                kept = [one for one in every if one is not None]
-                if 0 < self._job.sample_limit < len(kept):
-                    raise ScrapeError(f"sample limit exceeded: {len(kept)} of {self._job.sample_limit}")
-            except (ValueError, KeyError, ScrapeError) as failed:
-                exposed, kept, error = [], [], str(failed) or repr(failed)
+                read = self._read(text, content_type, tick)
+            except (ValueError, KeyError, OverflowError, ScrapeError) as failed:
+                error = str(failed) or repr(failed)
         up = text is not None and not error
-        groups = grouped(kept)
-        builder = Builder(self._resource | _target_info(groups))
-        for group in groups.values():
-            group.time_s = group.time_s if self._job.honor_timestamps else None
-            builder.add(group, tick)
+        groups, builder = read.groups, read.builder
         for key, group in self._known.items():
             if key not in groups:
                 builder.add(group, tick, stale=True)
-        series: set[Hashable] = {(one.name, frozenset(one.labels.items())) for one in kept}
+        series: set[Hashable] = {(one.name, frozenset(one.labels.items())) for one in read.kept}
         added, self._series = len(series - self._series), series
         # Those with times of their own end when their target says so, not when they are missing once.
         self._known = {key: group for key, group in groups.items() if group.time_s is None}
-        figures = (float(up), duration_s, len(exposed), len(kept), added)
+        figures = (float(up), duration_s, read.exposed, len(read.kept), added)
         for (name, unit, told), value in zip(_OWN, figures, strict=True):
             sample = Exposed(name, "gauge", told, unit, name, self._target.labels, float(value), None)
             for group in grouped([sample]).values():
                 builder.add(group, tick)
         return Metrics.of(builder.request), error
+
+    def _read(self, text: str, content_type: str, tick: int) -> _Page:
+        """What a page says; raises ValueError, KeyError, OverflowError or ScrapeError where that is nothing."""
+        exposed = read_page(text, content_type)
+        every = (labelled(one, self._target.labels, self._job.metric_steps, self._job.honor_labels) for one in exposed)
+        kept = [one for one in every if one is not None]
+        if 0 < self._job.sample_limit < len(kept):
+            raise ScrapeError(f"sample limit exceeded: {len(kept)} of {self._job.sample_limit}")
+        groups = grouped(kept)
+        builder = Builder(self._resource | _target_info(groups))
+        for group in groups.values():
+            group.time_s = group.time_s if self._job.honor_timestamps else None
+            builder.add(group, tick)
+        return _Page(len(exposed), kept, groups, builder)
 
 
 def _target_info(groups: dict[Hashable, Group]) -> Labels:

@@ -20,6 +20,8 @@ _CUMULATIVE = AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE
 SCOPE = "github.com/open-telemetry/opentelemetry-collector-contrib/receiver/prometheusreceiver"
 _SUFFIXES = {"histogram": ("_bucket", "_sum", "_count", "_created"), "summary": ("_sum", "_count", "_created"),
              "counter": ("_created",)}  # fmt: skip
+_DATA = {"counter": "sum", "info": "sum", "stateset": "sum", "histogram": "histogram", "summary": "summary"}
+"""Types of OTLP by those of Prometheus; all others are gauges."""
 _OF_SCOPE = "otel_scope_"
 _NEVER_ATTRIBUTES = frozenset({"__name__", "job", "instance", "__scheme__", "__metrics_path__"})
 
@@ -161,25 +163,21 @@ class Builder:
             point.as_double = next(iter(group.samples.values()))
 
     def _points(self, group: Group) -> Any:
+        # By type too: a page may give one name to metrics of two, or have an `up` of its own.
+        of, kind = group.family, _DATA.get(group.family.kind, "gauge")
         scope_key = frozenset(group.scope.items())
-        metric = self._metrics.get((scope_key, group.metric))
-        kind = group.family.kind
+        metric = self._metrics.get((scope_key, group.metric, kind))
         if metric is None:
-            of = group.family
-            metric = self._metrics[scope_key, group.metric] = self._scope(scope_key, group.scope).metrics.add(
+            metric = self._metrics[scope_key, group.metric, kind] = self._scope(scope_key, group.scope).metrics.add(
                 name=group.metric, description=of.help, unit=of.unit
             )
-            metric.metadata.extend(_pairs({"prometheus.type": kind}))
-            if kind in {"counter", "info", "stateset"}:
-                metric.sum.is_monotonic = kind == "counter"
-                metric.sum.aggregation_temporality = _CUMULATIVE
-            elif kind == "histogram":
-                metric.histogram.aggregation_temporality = _CUMULATIVE
-            elif kind == "summary":
-                metric.summary.SetInParent()
-            else:
-                metric.gauge.SetInParent()
-        return getattr(metric, metric.WhichOneof("data") or "gauge").data_points
+            metric.metadata.extend(_pairs({"prometheus.type": of.kind}))
+            getattr(metric, kind).SetInParent()
+            if kind == "sum":
+                metric.sum.is_monotonic = of.kind == "counter"
+            if kind in {"sum", "histogram"}:
+                getattr(metric, kind).aggregation_temporality = _CUMULATIVE
+        return getattr(metric, kind).data_points
 
 
 def _fill_histogram(point: Any, group: Group) -> None:

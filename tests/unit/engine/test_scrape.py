@@ -107,7 +107,14 @@ def test_series_that_vanish_and_scrapes_that_fail_end_them():
 
 @pytest.mark.parametrize(
     ("changes", "page", "fault"),
-    [({}, "a{ 1", ""), ({"sample_limit": 1}, "a 1\nb 2\n", "sample limit exceeded: 2 of 1")],
+    [
+        ({}, "a{ 1", ""),
+        ({"sample_limit": 1}, "a 1\nb 2\n", "sample limit exceeded: 2 of 1"),
+        ({}, "fine 1\na 1 -5\n", "out of range"),
+        ({}, '# TYPE h histogram\nh_bucket{le="abc"} 1\n', "abc"),
+        ({}, '# TYPE h histogram\nh_bucket{le="+Inf"} NaN\nh_count NaN\n', "NaN"),
+        ({}, "# TYPE s summary\ns_count Inf\n", "infinity"),
+    ],
 )
 def test_pages_that_are_refused_whole(changes, page, fault):
     metrics, error = Scraped(job(**changes), target()).page(page, TEXT, 0.0, 1)
@@ -115,6 +122,17 @@ def test_pages_that_are_refused_whole(changes, page, fault):
     assert fault in error
     assert values(metrics)["up", (ENV,)] == 0.0
     assert values(metrics)["scrape_samples_scraped", (ENV,)] == 0.0
+    assert all(name == "up" or name.startswith("scrape_") for name, _ in points(metrics)), "nothing of half a page"
+
+
+def test_metrics_of_one_name_and_two_types():
+    page = '# TYPE up summary\nup_count 3\n# TYPE h histogram\nh_bucket{le="+Inf"} 3\nh_count 3\n# TYPE g gauge\ng{x="1"} 1\n'
+    renaming = "[{source_labels: [__name__], regex: g, target_label: __name__, replacement: h}]"
+    metrics, error = Scraped(job(metric_steps=steps(renaming)), target()).page(page, TEXT, 0.0, 1)
+    assert not error
+    found = {(metric.name, metric.WhichOneof("data")) for scope in metrics.message().resource_metrics[0].scope_metrics
+             for metric in scope.metrics}  # fmt: skip
+    assert found >= {("up", "summary"), ("up", "gauge"), ("h", "histogram"), ("h", "gauge")}
 
 
 def test_openmetrics_with_created_times_and_odd_values():
