@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _main(words: list[str]) -> int:
     before, verb, after = split_at_verb(words)
     if verb in PROGRAMS:
-        from phoenix.cli.commands.up import hand_over
+        from phoenix.cli.programs import hand_over
 
         hand_over(before, after, PROGRAMS[verb])
     parser = build_parser()
