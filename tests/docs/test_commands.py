@@ -36,6 +36,8 @@ def test_every_shell_block_is_run_or_names_a_make_target_that_exists() -> None:
     for page in (README, ROOT / "CONTRIBUTING.md", OPERATIONS):
         for block in blocks(page):
             assert block.tag in TAGS or not block.tag, f"{block}: unknown tag {block.tag}"
+            if block.tag != "kubectl":
+                assert not re.search(r"^kubectl\b", block.text, re.M), f"{block}: would fail where there is no kubectl"
             if block.language == "sh" and not block.tag:
                 lines = [line.split("#")[0].split() for line in block.text.splitlines()]
                 assert all(line[0] == "make" and line[1] in targets for line in lines), f"{block}: no test runs it"
