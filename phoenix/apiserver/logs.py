@@ -14,17 +14,12 @@ from typing import Protocol
 import orjson
 from aiohttp import web
 
-from phoenix.api.collector import Collector
-from phoenix.api.loadgenerator import LoadGenerator
-from phoenix.api.meter import Meter
 from phoenix.apimachinery.errors import ApiError, BadRequest, NotFound
-from phoenix.apimachinery.meta import Resource
 from phoenix.apiserver.options import read_query
 from phoenix.apiserver.registry import Registry
 from phoenix.apiserver.target import Target
 
 DEFAULT_TAIL_LINES = 10_000
-KINDS_WITH_LOGS: frozenset[type[Resource]] = frozenset({Collector, LoadGenerator, Meter})
 
 
 class NotImplementedHere(ApiError):

@@ -19,6 +19,8 @@ from phoenix.api.user import User
 from phoenix.apimachinery.errors import NotFound
 from phoenix.apimachinery.meta import Resource
 
+PROCESS_KINDS: frozenset[type[Resource]] = frozenset({Collector, LoadGenerator, Meter})
+"""Kinds whose objects are programs on a host: they have a log, and sign in by themselves."""
 _VERSIONS = {kind.info.group: kind.info.version for kind in KINDS}
 
 
@@ -105,7 +107,7 @@ def _has_subresource(kind: type[Resource], subresource: str) -> bool:
     if subresource == "status":
         return kind.info.has_status
     if subresource == "log":
-        return kind in (Collector, LoadGenerator, Meter)
+        return kind in PROCESS_KINDS
     if subresource == "token":
-        return kind in (User, Host, Collector, LoadGenerator, Meter)
+        return kind in (User, Host) or kind in PROCESS_KINDS
     return subresource == "samples" and kind is Experiment

@@ -96,24 +96,6 @@ def _less(left: FieldSet, right: FieldSet) -> FieldSet | None:
     return left if rest is left else _node(rest)
 
 
-def without(fields: FieldSet, roots: FieldSet) -> FieldSet:
-    """The set without the members of `roots` and everything below them."""
-    rest: FieldSet | None = None
-    for step, below in roots.items():
-        mine = fields.get(step)
-        if mine is None or step == SELF:
-            continue
-        kept = None if not below or SELF in below else _node(without(mine, below))
-        if kept is mine:
-            continue
-        rest = dict(fields) if rest is None else rest
-        if kept is None:
-            del rest[step]
-        else:
-            rest[step] = kept
-    return fields if rest is None else rest
-
-
 def has(fields: FieldSet, path: Iterable[str]) -> bool:
     """Whether a path (its steps) is in the set."""
     at = fields

@@ -11,13 +11,10 @@ from typing import Any
 
 import orjson
 
-from phoenix.api.collector import Collector
-from phoenix.api.loadgenerator import LoadGenerator
-from phoenix.api.meter import Meter
 from phoenix.api.user import User
 from phoenix.apimachinery.conditions import parse_timestamp
 from phoenix.apimachinery.errors import Unauthorized
-from phoenix.apimachinery.meta import GROUP, Resource
+from phoenix.apimachinery.meta import GROUP
 from phoenix.apiserver.access import tokens
 from phoenix.apiserver.access.identity import (
     ADMIN,
@@ -31,10 +28,10 @@ from phoenix.apiserver.access.identity import (
     named,
 )
 from phoenix.apiserver.access.rules import Rule
-from phoenix.apiserver.target import Target
+from phoenix.apiserver.target import PROCESS_KINDS, Target
 from phoenix.store.interface import Store
 
-PROCESS_KINDS: Mapping[str, type[Resource]] = {kind.info.plural: kind for kind in (Collector, LoadGenerator, Meter)}
+_BY_PLURAL = {kind.info.plural: kind for kind in PROCESS_KINDS}
 _SCHEME = "bearer"
 
 
@@ -108,7 +105,7 @@ class Authenticator:
 
     def process(self, claims: tokens.Claims) -> Identity | None:
         """The child program a signed token was made for; None once its object is gone."""
-        kind = PROCESS_KINDS.get(claims.kind)
+        kind = _BY_PLURAL.get(claims.kind)
         record = self._store.get(Target(kind, claims.namespace, claims.name).key) if kind is not None else None
         if record is None:
             return None

@@ -24,7 +24,7 @@ from phoenix.apiserver.access.audit import AuditLog, Record
 from phoenix.apiserver.access.authenticate import Authenticator, bearer_token, unauthorized
 from phoenix.apiserver.access.caller import ENTRY, Caller, Entry
 from phoenix.apiserver.access.config import AccessConfig
-from phoenix.apiserver.access.guards import PROCESS_KINDS, Guards, spec_host
+from phoenix.apiserver.access.guards import Guards, spec_host
 from phoenix.apiserver.access.identity import Identity
 from phoenix.apiserver.access.impersonate import impersonated
 from phoenix.apiserver.access.limits import Limiter
@@ -33,7 +33,7 @@ from phoenix.apiserver.access.requests import WRITES, attributes_of, forbidden, 
 from phoenix.apiserver.access.rules import Attributes
 from phoenix.apiserver.negotiate import wants_event_stream
 from phoenix.apiserver.options import is_true, read_query
-from phoenix.apiserver.target import Target, kind_prefix
+from phoenix.apiserver.target import PROCESS_KINDS, Target, kind_prefix
 from phoenix.store.interface import Store, StoreEvent
 
 ACCESS_KINDS: frozenset[type[Resource]] = frozenset({User, Role, RoleBinding, ClusterRole, ClusterRoleBinding})

@@ -9,10 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
-from phoenix.api.collector import Collector
 from phoenix.api.host import Host
-from phoenix.api.loadgenerator import LoadGenerator
-from phoenix.api.meter import Meter
 from phoenix.api.rbac import RBAC_GROUP, ClusterRole, ClusterRoleBinding, Role, RoleBinding
 from phoenix.api.user import User
 from phoenix.apimachinery.errors import Forbidden
@@ -22,11 +19,10 @@ from phoenix.apiserver.access.identity import AUTHENTICATED, Identity
 from phoenix.apiserver.access.policy import Roles, role_key, rules_of
 from phoenix.apiserver.access.requests import attributes_of, forbidden, namespace_of
 from phoenix.apiserver.access.rules import Attributes, Rule, uncovered
-from phoenix.apiserver.target import Target
+from phoenix.apiserver.target import PROCESS_KINDS, Target
 
 Wire = dict[str, Any]
 Guard = Callable[[Caller, Target, Wire | None, Wire], None]
-PROCESS_KINDS: frozenset[type[Resource]] = frozenset({Collector, LoadGenerator, Meter})
 _SHOWN = 5
 
 
@@ -42,9 +38,7 @@ class Guards:
             ClusterRoleBinding: self._binding,
             User: self._user,
             Host: _own_host,
-            Collector: _own_process,
-            LoadGenerator: _own_process,
-            Meter: _own_process,
+            **dict.fromkeys(PROCESS_KINDS, _own_process),
         }
 
     def create(self, target: Target, new: Wire) -> None:

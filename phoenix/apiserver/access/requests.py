@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from phoenix.api.core import Namespace
-from phoenix.api.scheme import BY_PLURAL
 from phoenix.apimachinery.errors import Forbidden
 from phoenix.apiserver.access.identity import Identity
 from phoenix.apiserver.access.rules import Attributes
@@ -52,8 +51,3 @@ def attributes_of(verb: str, target: Target) -> Attributes:
     """A request about a target."""
     info = target.kind.info
     return Attributes(verb, info.group, info.plural, target.subresource, namespace_of(target), target.name)
-
-
-def is_known(group: str, resource: str) -> bool:
-    """Whether a resource is served here."""
-    return (group, resource) in BY_PLURAL

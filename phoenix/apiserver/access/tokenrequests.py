@@ -24,12 +24,11 @@ from phoenix.apiserver.access import tokens
 from phoenix.apiserver.access.authenticate import host_identity
 from phoenix.apiserver.access.caller import ENTRY, Caller
 from phoenix.apiserver.access.gate import Access
-from phoenix.apiserver.access.guards import PROCESS_KINDS
 from phoenix.apiserver.codec import decode_object
 from phoenix.apiserver.options import read_query
 from phoenix.apiserver.registry import Registry
 from phoenix.apiserver.responses import object_response
-from phoenix.apiserver.target import Target
+from phoenix.apiserver.target import PROCESS_KINDS, Target
 from phoenix.store.interface import Store
 
 _PROCESS_LIFE_S = 24 * 3600

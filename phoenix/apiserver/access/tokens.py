@@ -24,7 +24,6 @@ PREFIX = "/access/tokens/"
 _RANDOM_BYTES = 32
 _ID_BYTES = 5
 _SIGNED = "phs1"
-KEY_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
