@@ -30,16 +30,17 @@ class Input:
     signals: dict[str, str]
 
 
-def _model(model: str, size: str) -> Sequence[Sequence[bytes]]:
+def _model(model: str, size: str, text: str, signals: dict[str, str]) -> Input:
     load = Load(read_model({"model": model, "size": size}), seed=7, interval_s=1.0)
     load.start(START_NS - 3600 * 10**9)
-    return [[payload.data for payload in load.tick(START_NS + tick * 10**9)] for tick in range(TICKS)]
+    ticks = [[payload.data for payload in load.tick(START_NS + tick * 10**9)] for tick in range(TICKS)]
+    return Input(f"{model}-{size}", text, ticks, signals)
 
 
 def http(size: str = "S") -> Input:
     """Model M1."""
-    return Input(
-        f"M1-{size}", "HTTP microservices", _model("M1", size),
+    return _model(
+        "M1", size, "HTTP microservices",
         {
             "requests": "sum by (service_name) (rate(http_server_request_duration_seconds_count[4s]))",
             "latency": "sum by (service_name) (rate(http_server_request_duration_seconds_sum[4s]))",
@@ -51,8 +52,8 @@ def http(size: str = "S") -> Input:
 
 def fleet(size: str = "S") -> Input:
     """Model M2."""
-    return Input(
-        f"M2-{size}", "a fleet of hosts with their processes", _model("M2", size),
+    return _model(
+        "M2", size, "a fleet of hosts with their processes",
         {
             "cpu": "sum by (host_name) (rate(process_cpu_time_seconds_total[4s]))",
             "memory": "sum by (host_name) (process_memory_usage_bytes)",
@@ -63,8 +64,8 @@ def fleet(size: str = "S") -> Input:
 
 def cluster(size: str = "S") -> Input:
     """Model M3."""
-    return Input(
-        f"M3-{size}", "the pods of a Kubernetes cluster", _model("M3", size),
+    return _model(
+        "M3", size, "the pods of a Kubernetes cluster",
         {
             "cpu": "sum by (k8s_deployment_name) (rate(container_cpu_time_seconds_total[4s]))",
             "memory": "sum by (k8s_deployment_name) (container_memory_working_set_bytes)",
