@@ -6,9 +6,10 @@ else people know of RBAC holds here.
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
+from pydantic.config import JsonDict
 
 from phoenix.apimachinery.meta import KindInfo, PrinterColumn, Resource
 from phoenix.apimachinery.model import Model
@@ -16,6 +17,7 @@ from phoenix.apimachinery.model import Model
 RBAC_GROUP = "rbac.authorization.k8s.io"
 """API group of the kinds here, and of the users and groups that bindings name."""
 
+_ATOMIC: JsonDict = {"x-kubernetes-list-type": "atomic"}
 _AGE = PrinterColumn("Age", ".metadata.creationTimestamp", "date")
 
 
@@ -25,29 +27,29 @@ class PolicyRule(Model):
     verbs: list[str] = Field(
         min_length=1,
         description="get, list, watch, create, update, patch, delete, deletecollection, escalate, bind; * is all",
-        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+        json_schema_extra=_ATOMIC,
     )
     api_groups: list[str] = Field(
         default_factory=list,
         description='groups of the resources: phoenix.io, rbac.authorization.k8s.io, or "" for core; * is all',
-        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+        json_schema_extra=_ATOMIC,
     )
     resources: list[str] = Field(
         default_factory=list,
         description="plurals, such as experiments; with /SUB the subresource: experiments/status; * is all, */SUB that "
         "subresource of all",
-        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+        json_schema_extra=_ATOMIC,
     )
     resource_names: list[str] = Field(
         default_factory=list,
         description="only these objects; empty: every one. Creating and listing name no object and are not covered",
-        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+        json_schema_extra=_ATOMIC,
     )
     non_resource_urls: list[str] = Field(
         default_factory=list,
         alias="nonResourceURLs",
         description="URL paths such as /metrics; a * at the end stands for the rest. In a ClusterRole only",
-        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+        json_schema_extra=_ATOMIC,
     )
 
     @model_validator(mode="after")
@@ -115,6 +117,13 @@ def _info(kind: str, description: str, *columns: PrinterColumn, namespaced: bool
     )
 
 
+_Rules = Annotated[
+    list[PolicyRule],
+    Field(default_factory=list, description="what is allowed; everything else is not", json_schema_extra=_ATOMIC),
+]
+_Subjects = Annotated[
+    list[Subject], Field(default_factory=list, description="who gets the role", json_schema_extra=_ATOMIC)
+]
 _ROLE = PrinterColumn("Role", ".roleRef.name")
 _FIRST = PrinterColumn("First", ".subjects[0].name", priority=1)
 
@@ -123,11 +132,7 @@ class Role(Resource):
     """What may be done in one namespace. Bound to people by a RoleBinding."""
 
     info: ClassVar[KindInfo] = _info("Role", "What may be done in one namespace.", namespaced=True)
-    rules: list[PolicyRule] = Field(
-        default_factory=list,
-        description="what is allowed; everything else is not",
-        json_schema_extra={"x-kubernetes-list-type": "atomic"},
-    )
+    rules: _Rules
 
     @model_validator(mode="after")
     def _no_urls(self) -> Self:
@@ -141,11 +146,7 @@ class ClusterRole(Resource):
     """What may be done, in every namespace or, bound by a RoleBinding, in one."""
 
     info: ClassVar[KindInfo] = _info("ClusterRole", "What may be done anywhere.", namespaced=False)
-    rules: list[PolicyRule] = Field(
-        default_factory=list,
-        description="what is allowed; everything else is not",
-        json_schema_extra={"x-kubernetes-list-type": "atomic"},
-    )
+    rules: _Rules
 
 
 class RoleBinding(Resource):
@@ -154,11 +155,7 @@ class RoleBinding(Resource):
     info: ClassVar[KindInfo] = _info(
         "RoleBinding", "Gives people a role in one namespace.", _ROLE, _FIRST, namespaced=True
     )
-    subjects: list[Subject] = Field(
-        default_factory=list,
-        description="who gets the role",
-        json_schema_extra={"x-kubernetes-list-type": "atomic"},
-    )
+    subjects: _Subjects
     role_ref: RoleRef = Field(description="which role; cannot be changed")
 
 
@@ -168,11 +165,7 @@ class ClusterRoleBinding(Resource):
     info: ClassVar[KindInfo] = _info(
         "ClusterRoleBinding", "Gives people a ClusterRole everywhere.", _ROLE, _FIRST, namespaced=False
     )
-    subjects: list[Subject] = Field(
-        default_factory=list,
-        description="who gets the role",
-        json_schema_extra={"x-kubernetes-list-type": "atomic"},
-    )
+    subjects: _Subjects
     role_ref: RoleRef = Field(description="which ClusterRole; cannot be changed")
 
     @model_validator(mode="after")
