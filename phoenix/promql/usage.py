@@ -109,7 +109,11 @@ def rule_queries(file: str, text: str) -> tuple[Query, ...]:
 def _rule(prefix: str, place: str, rule: Mapping[str, Any]) -> list[Query]:
     text = str(rule.get("expr", ""))
     if rule.get("record"):
-        labels = tuple(sorted((str(key), str(value)) for key, value in (rule.get("labels") or {}).items()))
+        given = rule.get("labels") or {}
+        if not isinstance(given, Mapping):
+            msg = f"{place}.labels: want an object, have {type(given).__name__}"
+            raise PromqlError(msg)
+        labels = tuple(sorted((str(key), str(value)) for key, value in given.items()))
         base = Query(f"{prefix}/{rule['record']}", QueryKind.RECORDING, text, record=str(rule["record"]), labels=labels)
         return asked(base)
     try:
@@ -150,11 +154,11 @@ def dashboard_queries(file: str, text: str, *, interval_s: float) -> tuple[Query
     if not isinstance(board, dict) or not isinstance(board.get("panels", board.get("rows")), list):
         msg = f"{file}: no Grafana dashboard: want an object with panels"
         raise PromqlError(msg)
-    values = _variables(board, interval_s)
+    values = _variables(file, board, interval_s)
     queries: list[Query] = []
-    for panel in _panels(board):
+    for panel in _panels(file, board):
         title = str(panel.get("title") or f"panel {panel.get('id', '?')}")
-        for at, target in enumerate(panel.get("targets") or ()):
+        for at, target in enumerate(_listed(file, panel, "targets")):
             expr = target.get("expr") if isinstance(target, dict) else None
             if isinstance(expr, str) and expr.strip():
                 name = f"{file}/{title}/{target.get('refId', at)}"
@@ -162,19 +166,30 @@ def dashboard_queries(file: str, text: str, *, interval_s: float) -> tuple[Query
     return _distinct(queries)
 
 
-def _panels(holder: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def _listed(file: str, holder: Mapping[str, Any], key: str) -> list[Any]:
+    """A list that may be absent. What is there and no list is refused: its queries would be passed over in silence."""
+    found = holder.get(key) or []
+    if not isinstance(found, list):
+        msg = f"{file}: no Grafana dashboard: want {key} as a list, have {type(found).__name__}"
+        raise PromqlError(msg)
+    return found
+
+
+def _panels(file: str, holder: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     for key in ("panels", "rows"):
-        for panel in holder.get(key) or ():
+        for panel in _listed(file, holder, key):
             if isinstance(panel, Mapping):
                 yield panel
-                yield from _panels(panel)
+                yield from _panels(file, panel)
 
 
-def _variables(board: Mapping[str, Any], interval_s: float) -> dict[str, str]:
+def _variables(file: str, board: Mapping[str, Any], interval_s: float) -> dict[str, str]:
     span = f"{round(interval_s * 4000)}ms"
     values = {"__rate_interval": span, "__interval": span, "__range": span, "__interval_ms": span[:-2]}
-    for one in (board.get("templating") or {}).get("list") or ():
-        current = (one.get("current") or {}).get("value") if isinstance(one, Mapping) else None
+    templating = board.get("templating")
+    for one in _listed(file, templating, "list") if isinstance(templating, Mapping) else ():
+        chosen = one.get("current") if isinstance(one, Mapping) else None
+        current = chosen.get("value") if isinstance(chosen, Mapping) else None
         if isinstance(current, str) and current and current != "$__all":
             values[str(one.get("name"))] = current
     return values

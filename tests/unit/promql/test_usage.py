@@ -42,6 +42,7 @@ def test_rules_in_order_with_names_of_their_own() -> None:
         ("groups: [{name: g}]", "groups[0].rules: want a list"),
         ("groups: [{name: g, rules: [{expr: x}]}]", "groups[0].rules[0]: want exactly one of alert and record"),
         ("groups: [{name: g, rules: [{alert: A, expr: x, for: soon}]}]", "rules[0].for: want a duration"),
+        ("groups: [{name: g, rules: [{record: r, expr: x, labels: [a]}]}]", "rules[0].labels: want an object"),
     ],
 )
 def test_a_file_that_is_none_is_refused_with_the_place(text: str, words: str) -> None:
@@ -55,7 +56,11 @@ def test_variables_of_a_dashboard() -> None:
         "d",
         board(
             'rate(x{job="$job",env=~"${env:regex}",zone!="[[zone]]"}[$__rate_interval])',
-            variables=[{"name": "job", "current": {"value": "web"}}, {"name": "env", "current": {"value": "$__all"}}],
+            variables=[
+                {"name": "job", "current": {"value": "web"}},
+                {"name": "env", "current": {"value": "$__all"}},
+                {"name": "zone", "current": "odd"},
+            ],
         ),
         interval_s=1.0,
     )
@@ -63,7 +68,13 @@ def test_variables_of_a_dashboard() -> None:
     assert [query.name for query in made] == ["d/T/A"]
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "{}"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{", "[]", "{}", '{"panels": [{"targets": 3}]}', '{"panels": [{"panels": "p"}]}',
+        '{"panels": [], "templating": {"list": 4}}',
+    ],
+)  # fmt: skip
 def test_no_dashboard(text: str) -> None:
     with pytest.raises(PromqlError, match="d: no"):
         dashboard_queries("d", text, interval_s=1.0)
