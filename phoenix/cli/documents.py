@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from phoenix.api.schema import validate
 from phoenix.cli.changing import add_dry_run_flag
@@ -15,14 +14,6 @@ from phoenix.cli.files import Loaded, add_files_flag, load
 from phoenix.cli.kinds import qualified
 from phoenix.cli.session import Session
 from phoenix.manifest.objects import ManifestObject
-
-
-@dataclass(frozen=True, slots=True)
-class FileOptions:
-    """Which manifests. dry_run: none, server (everything but storing) or client (checked here, no server)."""
-
-    files: tuple[str, ...]
-    dry_run: str = "none"
 
 
 def add_file_flags(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
