@@ -1,4 +1,7 @@
-"""Owners on their way out: Foreground deletes their dependents first, Orphan lets go of them."""
+"""Owners on their way out: Foreground deletes their dependents first, Orphan lets go of them.
+
+A dependent that another owner still has is let go of either way: that one keeps it.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import AsyncIterator
 from typing import Generic, TypeVar
 
 from controllers.garbage.plan import blocks, next_for, others_references
+from controllers.garbage.reconciler import live_uid
 from phoenix.api.core import Event
 from phoenix.api.scheme import KINDS
 from phoenix.apimachinery.errors import NotFound
@@ -34,7 +38,7 @@ class CascadeReconciler(Generic[R]):
             return Result()
         waiting = False
         async for dependent in self._dependents(found):
-            if finalizer == ORPHAN_FINALIZER:
+            if finalizer == ORPHAN_FINALIZER or await self._has_another(dependent, found):
                 await self._let_go(dependent, found)
             else:
                 await self._delete(dependent)
@@ -53,6 +57,10 @@ class CascadeReconciler(Generic[R]):
             for item in (await self._client.list(kind, namespace)).items:
                 if any(ref.uid == owner.metadata.uid for ref in item.metadata.owner_references):
                     yield item
+
+    async def _has_another(self, dependent: Resource, owner: Resource) -> bool:
+        others = [ref for ref in dependent.metadata.owner_references if ref.uid != owner.metadata.uid]
+        return any([await live_uid(self._client, dependent, ref) == ref.uid for ref in others])
 
     async def _delete(self, dependent: Resource) -> None:
         metadata = dependent.metadata

@@ -30,18 +30,20 @@ class GarbageReconciler(Generic[R]):
         found = await get_or_none(self._client, self._kind, request.key.name, request.key.namespace)
         if found is None or not found.metadata.owner_references:
             return Result()
-        live = [uid for ref in found.metadata.owner_references if (uid := await self._live_uid(found, ref))]
+        live = [uid for ref in found.metadata.owner_references if (uid := await live_uid(self._client, found, ref))]
         if orphaned(found, live):
             await delete_if_present(self._client, found)
         return Result()
 
-    async def _live_uid(self, dependent: Resource, ref: OwnerReference) -> str:
-        kind = BY_GVK.get((ref.api_version, ref.kind))
-        if kind is None:
-            return ref.uid  # a kind we do not serve: not ours to judge
-        namespace = dependent.metadata.namespace if kind.info.namespaced else ""
-        owner = await get_or_none(self._client, kind, ref.name, namespace)
-        return owner.metadata.uid if owner is not None else ""
+
+async def live_uid(client: Client, dependent: Resource, ref: OwnerReference) -> str:
+    """The uid of what is there under an owner's name: the owner's own while it lives; empty where nothing is."""
+    kind = BY_GVK.get((ref.api_version, ref.kind))
+    if kind is None:
+        return ref.uid  # a kind we do not serve: not ours to judge
+    namespace = dependent.metadata.namespace if kind.info.namespaced else ""
+    owner = await get_or_none(client, kind, ref.name, namespace)
+    return owner.metadata.uid if owner is not None else ""
 
 
 class TtlReconciler:

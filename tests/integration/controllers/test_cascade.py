@@ -80,6 +80,21 @@ async def test_foreground_does_not_wait_for_dependents_that_do_not_block(earth: 
     assert (await must(earth, Experiment, "lax")).metadata.deletion_timestamp
 
 
+async def test_foreground_leaves_what_another_owner_has_to_it(earth: World) -> None:
+    top, second, last = await owner(earth), await owner(earth, "second"), await owner(earth, "last")
+    await dependent(earth, "shared", top, second, last)
+    await earth.client.delete(Experiment, "last", "default")
+    await delete(earth, top, "Foreground")
+    assert await cascade(earth, top) == Result()
+    shared = await must(earth, Experiment, "shared")
+    assert shared.metadata.deletion_timestamp is None
+    assert top.metadata.uid not in [ref.uid for ref in shared.metadata.owner_references]
+    # The last that lives takes it along.
+    await delete(earth, second, "Foreground")
+    assert (await cascade(earth, second)).requeue_after_s
+    assert (await must(earth, Experiment, "shared")).metadata.deletion_timestamp
+
+
 async def test_foreground_lets_our_controllers_take_children_down_first(earth: World) -> None:
     top = await owner(earth, "owner", "phoenix.io/experiment")
     await dependent(earth, "child", top)
