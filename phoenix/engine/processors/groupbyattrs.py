@@ -83,4 +83,4 @@ def work(_settings: Settings, config: Config) -> Work:
     return Work(run, by_identity=True)
 
 
-FACTORY = computing(("groupbyattrs", "group_by_attrs"), parse, work)
+FACTORY = computing(("groupbyattrs",), parse, work)
