@@ -7,6 +7,7 @@ What nobody can read is no agreement: such a query has no `alike`, and the crite
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -27,6 +28,8 @@ from phoenix.promql.usage import Query, QueryKind, dashboard_queries, rule_queri
 TOLERANCE = 0.01
 """Largest relative error of a value of a rule or panel."""
 MAX_QUERIES = 1_000
+_LABEL = re.compile(r"(?:^|,)([^=,]+)=(?:[^\\,]|\\.)*")
+"""A label of a group and its value, in which commas and backslashes are escaped."""
 
 
 def check_signal(query: str) -> bool:
@@ -142,7 +145,7 @@ class QueryComparison:
 
 
 def _label_names(groups: Iterable[str]) -> set[str]:
-    return {part.partition("=")[0] for group in groups for part in group.split(",") if "=" in part}
+    return {name for group in groups for name in _LABEL.findall(group)}
 
 
 def compare_queries(inputs: AnalysisInput, joined: Joined, candidate: str) -> list[QueryComparison]:

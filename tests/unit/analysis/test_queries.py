@@ -60,6 +60,15 @@ def test_a_removed_label_is_named() -> None:
     assert queries[RECORD].missing == ["route=/a", "route=/b"]
 
 
+def test_what_looks_like_a_label_inside_a_value_is_none() -> None:
+    run = made()
+    run.change(lambda sample: answer(sample, RECORD, {"route=/a\\,b=1": 7.0}), OutputSample, "base")
+    run.change(lambda sample: answer(sample, RECORD, {"route=/a": 7.0}), OutputSample, "cand")
+    _, queries = judged(run)
+    assert queries[RECORD].missing == ["route=/a\\,b=1"]
+    assert queries[RECORD].removed_labels == []
+
+
 def test_one_series_too_many_is_not_alike() -> None:
     more = {"route=/a": 7.0, "route=/b": 3.0, "route=/c": 1.0}
     outcome, queries = judged(made().change(lambda sample: answer(sample, RECORD, more), OutputSample, "cand", 4))
