@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from phoenix.engine.config.ids import ComponentId
 from phoenix.engine.config.section import Section
 from phoenix.engine.data import Metrics
+from phoenix.engine.errors import ConsumeError
 from phoenix.engine.plan.shape import Later, at_once
 from phoenix.engine.telemetry import Telemetry
 
@@ -108,6 +109,18 @@ class Work:
     may be added up by `merge_points`, and are left alone otherwise."""
     passed: Callable[[int, int], None] = _not_counted
     """told how many points each request had before and after, for counters of its own"""
+
+    def do(self, metrics: Metrics) -> Metrics | None:
+        """Run it on a request, which then belongs to it.
+
+        Raises:
+            ConsumeError: the work refused it, or its values lead out of what numbers can be: other requests still pass.
+        """
+        try:
+            return self.run(metrics)
+        except (ArithmeticError, ValueError) as error:
+            msg = f"a value cannot be worked on: {error}"
+            raise ConsumeError(msg, retryable=False) from error
 
 
 @dataclass(frozen=True, slots=True)

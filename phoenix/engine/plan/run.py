@@ -128,7 +128,7 @@ class PlannedRun:
                 break
             before = points[-1]
             stage.incoming.add(before)
-            result = stage.work.run(result)
+            result = stage.work.do(result)
             points.append(result.points if result else 0)
             stage.outgoing.add(points[-1])
             stage.work.passed(before, points[-1])
@@ -140,7 +140,7 @@ class PlannedRun:
         try:
             with tracing() as merged:
                 for stage in self._stages:
-                    traced = stage.tracer.run(traced) if traced else None
+                    traced = stage.tracer.do(traced) if traced else None
         except (Untraceable, ConsumeError):
             return
         message = traced.message() if traced else None

@@ -63,9 +63,9 @@ class ComputingProcessor:
         async with self._one_at_a_time:
             before = metrics.points
             if before < _INLINE_POINTS:
-                result = self._work.run(metrics)
+                result = self._work.do(metrics)
             else:
-                result = await asyncio.get_running_loop().run_in_executor(self._workers, self._work.run, metrics)
+                result = await asyncio.get_running_loop().run_in_executor(self._workers, self._work.do, metrics)
         self._work.passed(before, result.points if result else 0)
         if result is not None:
             await self._next.consume(result)

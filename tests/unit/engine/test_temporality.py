@@ -3,10 +3,11 @@
 import pytest
 
 from phoenix.engine.data import Metrics
+from phoenix.engine.errors import ConsumeError
 from phoenix.engine.processors.cumulativetodelta import Converter
 from phoenix.engine.processors.deltatocumulative import Accumulator
 from phoenix.engine.registry import PROCESSORS
-from tests.unit.engine.harness import faults, parse
+from tests.unit.engine.harness import Sink, faults, parse, processor
 from tests.unit.engine.otlp import CUMULATIVE, DELTA, T0, histogram, number_metric, request
 
 NOW_S = T0 / 1e9
@@ -179,3 +180,13 @@ def run_message(processor, metrics):
 )
 def test_bad_configuration(kind, yaml, sentence):
     assert any(sentence in fault for fault in faults(kind, yaml)), faults(kind, yaml)
+
+
+async def test_a_sum_beyond_what_an_integer_holds_refuses_its_request_and_nothing_else():
+    sink = Sink()
+    made = processor("delta_to_cumulative", "", sink)
+    await made.consume(Metrics.of(request(total(2**62, 1, temporality=DELTA))))
+    with pytest.raises(ConsumeError, match="a value cannot be worked on"):
+        await made.consume(Metrics.of(request(total(2**62, 2, start=1, temporality=DELTA))))
+    await made.consume(Metrics.of(request(total(1, 3, attributes={"a": 1}, temporality=DELTA))))
+    assert len(sink.taken) == 2
