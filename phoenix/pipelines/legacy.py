@@ -14,7 +14,7 @@ from typing import Any
 
 from phoenix.pipelines.errors import Finding, Severity
 from phoenix.pipelines.mistakes import mistakes
-from phoenix.pipelines.shape import check, component_type
+from phoenix.pipelines.shape import check, component_type, misshapen
 
 _ENVIRONMENT = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(:-?[^}]*)?\}")
 _SCHEMES = ("env", "file", "yaml", "http", "https", "phoenix", "param")
@@ -45,8 +45,14 @@ class Converted:
 
 
 def convert(config: Mapping[str, Any]) -> Converted:
-    """Mend a legacy configuration. The argument is left as it is; converting the result changes nothing."""
+    """Mend a legacy configuration. The argument is left as it is; converting the result changes nothing.
+
+    One whose sections, components or pipelines are not of the right form is refused before any step looks into it.
+    """
     made = Converted(copy.deepcopy(dict(config)))
+    made.refused += misshapen(config, "config")
+    if made.refused:
+        return made
     for step in (_texts, _logging, _telemetry, _samplers, _grouping, _match_types, _order):
         step(made)
     _refuse(made)

@@ -161,7 +161,7 @@ def _hostmetrics(_name: str, settings: Mapping[str, Any], path: str) -> Iterator
 Rule = Callable[[str, Mapping[str, Any], str], Iterator[Finding]]
 _RECEIVERS: Mapping[str, Rule] = {"hostmetrics": _hostmetrics, "host_metrics": _hostmetrics}
 _PROCESSORS: Mapping[str, Rule] = {
-    "filter": _filter, "transform": _transform, "groupbyattrs": _groupbyattrs, "group_by_attrs": _groupbyattrs,
+    "filter": _filter, "transform": _transform, "groupbyattrs": _groupbyattrs,
     "probabilistic_sampler": _sampler, "tail_sampling": _sampler, "resourcedetection": _detection,
     "resource_detection": _detection,
 }  # fmt: skip

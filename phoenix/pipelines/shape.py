@@ -60,6 +60,28 @@ def _check_sections(config: Mapping[str, Any], path: str) -> Iterator[Finding]:
             )
 
 
+def misshapen(config: Mapping[str, Any], path: str) -> Iterator[Finding]:
+    """Sections, components and pipelines not written as such; where there are none, contents may be looked into."""
+    for name in SECTIONS:
+        found = config.get(name)
+        if found is not None and not isinstance(found, Mapping):
+            yield Finding(f"{path}.{name}", f"must be a mapping, not {_kind(found)}")
+            continue
+        if name == "service":
+            continue
+        for identifier, settings in (found or {}).items():
+            if not isinstance(identifier, str):
+                yield Finding(f"{path}.{name}.{identifier}", "a name must be a string", "put it in quotes")
+            elif settings is not None and not isinstance(settings, Mapping):
+                yield Finding(f"{path}.{name}.{identifier}", f"must be a mapping, not {_kind(settings)}")
+    running = (config.get("service") or {}).get("pipelines") if isinstance(config.get("service"), Mapping) else None
+    for name, pipeline in running.items() if isinstance(running, Mapping) else ():
+        for kind in ("receivers", "processors", "exporters"):
+            listed = pipeline.get(kind) if isinstance(pipeline, Mapping) else None
+            if listed is not None and not (isinstance(listed, list) and all(isinstance(item, str) for item in listed)):
+                yield Finding(f"{path}.service.pipelines.{name}.{kind}", f"must be a list of {kind}")
+
+
 def _check_names(config: Mapping[str, Any], path: str) -> Iterator[Finding]:
     for name in SECTIONS[:-1]:
         for identifier in section(config, name):

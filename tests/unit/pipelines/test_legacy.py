@@ -85,3 +85,23 @@ def test_what_would_be_guessing_is_refused_with_a_way_on(processor: str, code: s
 
 def test_a_text_that_is_no_pipeline_is_refused() -> None:
     assert [item.path for item in convert({"receivers": {}}).refused] == ["config.service"]
+
+
+SERVICE = "service: {pipelines: {metrics: {processors: []}}}"
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        (f"processors: [a]\n{SERVICE}", "config.processors"),
+        (f"receivers: [1]\n{SERVICE}", "config.receivers"),
+        (f"processors: {{1: {{}}}}\n{SERVICE}", "config.processors.1"),
+        (f"exporters: {{1: }}\n{SERVICE}", "config.exporters.1"),
+        (f"exporters: {{logging: x}}\n{SERVICE}", "config.exporters.logging"),
+        ("service: {pipelines: {metrics: {processors: 5}}}", "config.service.pipelines.metrics.processors"),
+        ("service: [metrics]", "config.service"),
+    ],
+)
+def test_what_is_not_of_the_right_form_is_refused_with_its_place(text: str, path: str) -> None:
+    made = convert(loaded(text))
+    assert [finding.path for finding in made.refused] == [path]
