@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from phoenix.api.scheme import BY_GVK
 from phoenix.gitops.faults import Fault
@@ -39,9 +38,6 @@ class Desired:
     objects: Mapping[ObjectId, Wanted]
     claimed: frozenset[ObjectId]
     faults: tuple[Fault, ...]
-
-
-NOTHING = Desired(MappingProxyType({}), frozenset(), ())
 
 
 def build(files: Iterable[ManifestFile], *, target_namespace: str = "") -> Desired:
