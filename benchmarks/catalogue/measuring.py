@@ -11,7 +11,8 @@ from benchmarks.catalogue.inputs import START_NS, TICKS, Input
 from benchmarks.catalogue.passing import through
 from phoenix.analysis.judge import analyze
 from phoenix.analysis.model import AnalysisInput, JudgedVariant
-from phoenix.api.experiment import Analysis, VariantRole
+from phoenix.api.analysis import Analysis
+from phoenix.api.experiment import VariantRole
 from phoenix.api.pipeline import NameRef, PipelineSource, PipelineTemplate
 from phoenix.api.results import VariantResult, Verdict
 from phoenix.manifest.tree import load_tree

@@ -7,13 +7,7 @@ from datetime import datetime
 
 from controllers.experiment.resolve import Resolution
 from controllers.experiment.timeline import Timeline
-from phoenix.api.experiment import (
-    Experiment,
-    ExperimentPhase,
-    ExperimentStatus,
-    PreviousRun,
-    RunEnding,
-)
+from phoenix.api.experiment import Experiment, ExperimentPhase, ExperimentStatus, PreviousRun, RunEnding
 from phoenix.api.results import ExperimentResults, Verdict
 from phoenix.apimachinery.conditions import ConditionStatus, micro_timestamp, set_condition, timestamp
 from phoenix.apimachinery.meta import Resource

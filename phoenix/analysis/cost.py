@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from phoenix.api.experiment import CostSpec
+from phoenix.api.analysis import CostSpec
 from phoenix.api.pricebook import MeterUnit, PriceBookSpec, PriceMeter, PriceTier
 from phoenix.api.results import CostResult
 

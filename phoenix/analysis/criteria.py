@@ -18,8 +18,8 @@ from phoenix.analysis.signals import (
 )
 from phoenix.analysis.totals import Totals, cpu_pairs, memory_pairs, totals_of
 from phoenix.analysis.windows import Joined, listed
+from phoenix.api.analysis import Criterion, CriterionMetric
 from phoenix.api.collector import Engine
-from phoenix.api.experiment import Criterion, CriterionMetric
 from phoenix.api.results import Comparison, CriterionResult, Interval
 
 NOT_COMPARABLE = "NotComparable"

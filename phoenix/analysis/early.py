@@ -13,7 +13,7 @@ from phoenix.analysis.criteria import Compared
 from phoenix.analysis.model import AnalysisInput, EarlyStop
 from phoenix.analysis.validity import Problem, problems_of
 from phoenix.analysis.windows import Joined, listed
-from phoenix.api.experiment import Criterion, CriterionMetric
+from phoenix.api.analysis import Criterion, CriterionMetric
 from phoenix.api.results import Verdict
 
 

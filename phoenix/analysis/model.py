@@ -6,8 +6,9 @@ from typing import Self
 
 from pydantic import ConfigDict, Field, model_validator
 
+from phoenix.api.analysis import Analysis, CostSpec
 from phoenix.api.collector import Engine
-from phoenix.api.experiment import Analysis, CostSpec, VariantRole
+from phoenix.api.experiment import VariantRole
 from phoenix.api.pricebook import PriceBookSpec
 from phoenix.api.results import ExperimentResults, Verdict
 from phoenix.apimachinery.model import Model

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from phoenix.analysis.model import AnalysisInput
 from phoenix.analysis.signals import NAMED_GROUPS, SignalComparison
 from phoenix.analysis.windows import Joined, listed
-from phoenix.api.experiment import Analysis, Signal
+from phoenix.api.analysis import Analysis, Signal
 from phoenix.api.meter import MeteredQuery
 from phoenix.api.results import FiringSpan, QueryResult
 from phoenix.otlp.errors import QueryError

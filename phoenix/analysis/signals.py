@@ -15,7 +15,7 @@ import numpy as np
 
 from phoenix.analysis.model import AnalysisInput
 from phoenix.analysis.windows import Joined, listed
-from phoenix.api.experiment import Signal
+from phoenix.api.analysis import Signal
 from phoenix.api.results import SignalResult
 from phoenix.samples.model import OutputSample
 

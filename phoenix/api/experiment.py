@@ -7,15 +7,14 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from phoenix.api.analysis import DNS_LABEL, Analysis, CostSpec
 from phoenix.api.collector import Engine
 from phoenix.api.pipeline import NameRef, PipelineSource
 from phoenix.api.results import ExperimentResults, Verdict
 from phoenix.apimachinery.meta import KindInfo, PrinterColumn, Resource, Status
-from phoenix.apimachinery.model import ONE_FIELD, SET, Model, map_by
+from phoenix.apimachinery.model import ONE_FIELD, Model, map_by
 from phoenix.apimachinery.selectors import LabelSelector
 from phoenix.apimachinery.units import Duration
-
-DNS_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 
 
 class LoadSource(Model):
@@ -97,106 +96,6 @@ class Timing(Model):
             msg = f"duration must be at least six intervals ({6 * self.interval.seconds:g}s), to have three windows"
             raise ValueError(msg)
         return self
-
-
-class CriterionMetric(StrEnum):
-    """What can be judged, each of a candidate against the baseline."""
-
-    CARDINALITY_REDUCTION = "cardinalityReduction"  # ratio of active series saved, may be below 0
-    SAMPLE_REDUCTION = "sampleReduction"  # ratio of samples saved
-    BYTE_REDUCTION = "byteReduction"  # ratio of bytes saved
-    SIGNAL_LOSS = "signalLoss"  # ratio of signal values lost or outside their tolerance, 0 to 1
-    CRITICAL_COVERAGE = "criticalCoverage"  # ratio of critical (matcher, window) pairs kept, 0 to 1
-    CPU_INCREASE = "cpuIncrease"  # ratio: 0.1 is ten per cent more
-    MEMORY_INCREASE = "memoryIncrease"  # ratio
-    QUERY_LOSS = "queryLoss"  # ratio of answers of rules and dashboards lost or changed, 0 to 1
-
-
-class Criterion(Model):
-    """A bound a candidate must keep."""
-
-    metric: CriterionMetric = Field(description="what is judged")
-    min: float | None = Field(default=None, description="smallest value that passes")
-    max: float | None = Field(default=None, description="largest value that passes")
-    tolerance: float = Field(default=0.0, ge=0, description="how far beyond a bound is Inconclusive, not a failure")
-    critical: bool = Field(default=True, description="false: reported, but it decides nothing")
-
-    @model_validator(mode="after")
-    def _some_bound(self) -> Self:
-        if self.min is None and self.max is None:
-            msg = "give min, max or both"
-            raise ValueError(msg)
-        return self
-
-
-class Signal(Model):
-    """An answer that must survive: PromQL over Prometheus names, in the subset of docs/judging.md."""
-
-    name: str = Field(pattern=DNS_LABEL, description="name, a DNS label")
-    query: str = Field(min_length=1, description="PromQL over Prometheus names")
-    tolerance: float = Field(default=0.01, ge=0, description="largest relative error of a value, ratio")
-
-
-class CriticalMatch(Model):
-    """Series that must stay live: those whose labels all have these values."""
-
-    name: str = Field(pattern=DNS_LABEL, description="name, a DNS label")
-    match: dict[str, str] = Field(
-        min_length=1,
-        description="Prometheus label names and values; __name__ is the metric",
-        json_schema_extra=ONE_FIELD,
-    )
-
-
-class QueryFile(Model):
-    """A file of queries people rely on, inline as in a ConfigMap."""
-
-    name: str = Field(pattern=DNS_LABEL, max_length=60, description="name, a DNS label; its queries are NAME/…")
-    content: str = Field(min_length=1, max_length=1 << 20, description="the file's text")
-
-
-class Analysis(Model):
-    """What must hold for a candidate to be promoted."""
-
-    criteria: list[Criterion] = Field(
-        default_factory=lambda: [
-            Criterion(metric=CriterionMetric.CARDINALITY_REDUCTION, min=0.1),
-            Criterion(metric=CriterionMetric.SIGNAL_LOSS, max=0.01),
-        ],
-        description="bounds every candidate is judged by",
-    )
-    confidence: float = Field(default=0.95, gt=0.5, lt=1, description="of intervals (CPU, memory), ratio")
-    min_windows: int = Field(default=3, ge=1, description="complete windows below which a run is Inconclusive")
-    early_stop: bool = Field(default=False, description="true: end a run whose verdict cannot change any more")
-    signals: list[Signal] = Field(
-        default_factory=list, description="answers that must survive", json_schema_extra=map_by("name")
-    )
-    critical: list[CriticalMatch] = Field(
-        default_factory=list, description="series that must stay live", json_schema_extra=map_by("name")
-    )
-    rules: list[QueryFile] = Field(
-        default_factory=list,
-        max_length=50,
-        description="Prometheus rule files (YAML): every recording and alerting rule must answer alike",
-        json_schema_extra=map_by("name"),
-    )
-    dashboards: list[QueryFile] = Field(
-        default_factory=list,
-        max_length=50,
-        description="Grafana dashboards (JSON): every query of every panel must answer alike",
-        json_schema_extra=map_by("name"),
-    )
-
-
-class CostSpec(Model):
-    """How to price what was measured."""
-
-    price_books: list[str] = Field(
-        default_factory=list, description="names of PriceBooks; each gives a bill", json_schema_extra=SET
-    )
-    hosts: int = Field(default=1, ge=1, description="assumed fleet: this run's input times this number")
-    core_month: float = Field(default=0.0, ge=0, description="what a CPU core costs a month; nets collectors' CPU")
-    gib_month: float = Field(default=0.0, ge=0, description="what a GiB of memory costs a month; nets collectors'")
 
 
 class Decision(StrEnum):

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from phoenix.api.experiment import CriticalMatch, Signal
+from phoenix.api.analysis import CriticalMatch, Signal
 from phoenix.api.process import PROCESS_COLUMNS, ProcessSpec, ProcessStatus
 from phoenix.apimachinery.meta import KindInfo, Resource
 from phoenix.apimachinery.model import ONE_FIELD, Model

@@ -12,8 +12,8 @@ from phoenix.agent.errors import ConfigRejected
 from phoenix.agent.launch import HostFacts, launch_of
 from phoenix.agent.placeholders import Values, fill, port_names
 from phoenix.agent.ports import Ports, kernel_range
+from phoenix.api.analysis import CriticalMatch, Signal
 from phoenix.api.collector import Collector, CollectorSpec, Engine
-from phoenix.api.experiment import CriticalMatch, Signal
 from phoenix.api.loadgenerator import LoadGenerator, LoadGeneratorSpec, Target
 from phoenix.api.meter import Meter, MeterSpec
 from phoenix.api.process import MeasurementRef

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from phoenix.analysis.model import AnalysisInput, JudgedVariant
+from phoenix.api.analysis import Analysis, CostSpec, CriticalMatch, Signal
 from phoenix.api.collector import Engine
-from phoenix.api.experiment import Analysis, CostSpec, CriticalMatch, Signal, VariantRole
+from phoenix.api.experiment import VariantRole
 from phoenix.api.pricebook import PriceBookSpec
 from phoenix.samples.model import InputSample, OutputSample, ProcessSample, Sample
 

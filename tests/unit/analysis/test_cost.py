@@ -9,7 +9,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from phoenix.analysis.cost import MONTH_S, Usage, collector_cost, compare_cost, price, usage_of
-from phoenix.api.experiment import CostSpec
+from phoenix.api.analysis import CostSpec
 from phoenix.api.pricebook import PriceBook, PriceBookSpec
 
 CATALOG = Path(__file__).parents[3] / "resources" / "catalog" / "pricebooks.yaml"

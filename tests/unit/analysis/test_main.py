@@ -9,7 +9,7 @@ import time
 
 from phoenix.analysis.judge import analyze
 from phoenix.analysis.model import AnalysisOutcome
-from phoenix.api.experiment import Signal
+from phoenix.api.analysis import Signal
 from phoenix.samples.model import OutputSample
 from tests.unit.analysis.runs import Run
 

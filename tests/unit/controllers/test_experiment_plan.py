@@ -8,14 +8,7 @@ from controllers.experiment.plan import Act, Children, conclusion_due, next_step
 from controllers.experiment.promotion import Move, judged, promoted_deployment, settle
 from controllers.experiment.status import Draft
 from controllers.experiment.timeline import plan_timeline
-from phoenix.api.experiment import (
-    Decision,
-    Experiment,
-    ExperimentPhase,
-    PinnedVariant,
-    PromotionRecord,
-    RunEnding,
-)
+from phoenix.api.experiment import Decision, Experiment, ExperimentPhase, PinnedVariant, PromotionRecord, RunEnding
 from phoenix.api.meter import Meter
 from phoenix.api.pipeline import CollectorCounts, PipelineDeployment
 from phoenix.api.process import ProcessStatus
