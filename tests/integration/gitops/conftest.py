@@ -113,6 +113,12 @@ class Place:
             said[item.reason] = f"{said.get(item.reason, '')}{item.message}\n"
         return said
 
+    async def told(self, *reasons: str) -> dict[str, str]:
+        """Wait until there are events with these reasons: an event follows what it tells of."""
+        return await eventually(
+            self.events, lambda said: said.keys() >= set(reasons), within_s=WITHIN_S, what=f"{reasons}", every_s=0.03
+        )
+
     async def gone(self, name: str = NAME) -> None:
         """Delete the source and wait until it is gone."""
         await self.client.delete(ManifestSource, name)

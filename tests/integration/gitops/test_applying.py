@@ -36,10 +36,9 @@ async def test_saved_changed_moved_and_deleted_files(place: Place) -> None:
     (place.folder / "a.yaml").unlink()
     await place.has("b")
     assert (await place.client.get(LoadProfile, "b")).metadata.uid == uid, "a moved manifest is the same object"
-    last = await place.ready()
-    assert last.status.counts.pruned == 1
+    last = await place.until(lambda source: source.status.counts.pruned == 1, "pruned, in the status too")
     assert last.status.last_applied_revision != first.status.last_applied_revision
-    said = await place.events()
+    said = await place.told("ManifestsPruned")
     assert "loadprofile/a" in said["ManifestsPruned"]
     assert said.keys() == {"ManifestsApplied", "ManifestsPruned"}
 

@@ -93,8 +93,4 @@ async def test_after_a_restart(server: HttpClient, tmp_path: Path) -> None:
 
 async def event(place: Place, reason: str) -> str:
     """The message of an event, which follows what it tells of."""
-    for _ in range(200):
-        if reason in (said := await place.events()):
-            return said[reason]
-        await asyncio.sleep(0.03)
-    raise AssertionError(f"no {reason} in {said}")
+    return (await place.told(reason))[reason]

@@ -63,7 +63,7 @@ async def test_a_file_that_will_not_do_costs_nothing_but_itself(
     assert f"b.yaml:{line}: " in found.status.conditions[0].message
     assert found.status.last_applied_revision == first.status.last_applied_revision
     await kept(place)
-    assert f"b.yaml:{line}: " in (await place.events())["ManifestsFailed"]
+    assert f"b.yaml:{line}: " in (await place.told("ManifestsFailed"))["ManifestsFailed"]
     place.write("b.yaml", profile("b", users=2))
     await place.users_are({"b": 2, "c": 1})
     assert (await place.ready()).status.errors == []
@@ -87,7 +87,7 @@ async def test_the_directory_goes_and_comes_back(place: Place) -> None:
     found = await place.stalled("PathNotFound")
     assert "nothing is deleted" in found.status.errors[0].message
     await kept(place)
-    assert "ManifestSourceStalled" in await place.events()
+    await place.told("ManifestSourceStalled")
     shutil.copytree(away, place.folder)
     place.write("a.yaml", profile("a", users=4))
     await place.users_are({"a": 4, "b": 1})
@@ -118,7 +118,7 @@ async def test_an_empty_directory_is_not_taken_for_the_wish_to_have_nothing(plac
 async def test_a_file_half_written_is_waited_for(place: Place) -> None:
     both = profile("a") + "---\n" + profile("b")
     place.write("both.yaml", both)
-    await place.source(pruneDelay="1s")
+    await place.source(pruneDelay="5s")
     await place.ready()
     with (place.folder / "both.yaml").open("r+b", buffering=0) as file:
         file.truncate(0)
