@@ -24,7 +24,7 @@ demo: $(STAMP) ## run a whole experiment: apply, watch both variants, print the 
 	@$(BIN)/python -m phoenix.cli demo
 
 test: $(STAMP) ## run every test
-	@$(BIN)/python -m pytest -n 3 --dist worksteal
+	@$(BIN)/python -m tests.suite
 
 test-mvp: $(STAMP) ## run the tracker's lines, pass or fail per line
 	@$(BIN)/python tests/mvp.py
