@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from phoenix.analysis.model import AnalysisInput
+from phoenix.analysis.reach import read_from
 from phoenix.analysis.windows import Joined, Place, listed
 from phoenix.api.results import InputResult
-from phoenix.samples.model import InputSample, ProcessSample
+from phoenix.samples.model import InputSample, OutputSample, ProcessSample
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +26,22 @@ class Problem:
 
 
 def find_problems(inputs: AnalysisInput, joined: Joined) -> list[Problem]:
-    """Every reason. Missing windows count only in a final analysis: in a live one they may still come."""
+    """Every reason. Missing windows count only in a final analysis: in a live one they may still come.
+
+    What went wrong in the warm-up counts as far back as a query reads: its answers would differ through no fault of the
+    candidate's.
+    """
+    since = read_from(inputs)
     problems = [Problem("", f"host {name} was lost: {why}") for name, why in sorted(inputs.lost_hosts.items())]
     for place in joined.places:
         problems += _missing(inputs, joined, place) if inputs.final else ()
         problems += _restarts(joined, place)
         problems += _input(inputs, joined, place)
-        problems += _meter(inputs, joined, place)
-        problems += _collector(inputs, joined, place)
+        problems += _input_before(inputs, joined, place, since)
+        problems += _meter(inputs, joined, place, since)
+        problems += _collector(inputs, joined, place, since)
     for host in sorted(inputs.hosts):
-        problems += _parity(inputs, joined, host)
+        problems += _parity(inputs, joined, host, since)
     return problems
 
 
@@ -124,51 +131,96 @@ def _input(inputs: AnalysisInput, joined: Joined, place: Place) -> Iterator[Prob
         yield Problem(place[1], text, of_input=True)
 
 
-def _parity(inputs: AnalysisInput, joined: Joined, host: str) -> Iterator[Problem]:
+def _input_before(inputs: AnalysisInput, joined: Joined, place: Place, since: int) -> Iterator[Problem]:
+    """Points of the warm-up that were sent and did not arrive. Ticks nobody got are the same input: see `_parity`."""
+    samples = [joined.input[place][start] for start in _before(inputs, since) if start in joined.input[place]]
+    lost = sum(sample.sent_points - sample.acked_points for sample in samples)
+    failed = sum(sample.failed_requests for sample in samples)
+    if lost or failed:
+        text = f"{_where(place)}: {lost} points sent were not acknowledged, {failed} requests failed"
+        yield Problem(place[1], text + _reached(inputs, since), of_input=True)
+
+
+def _before(inputs: AnalysisInput, since: int) -> range:
+    """Starts of the windows before the measured ones that hold points from `since` on."""
+    count = -((since - inputs.measure_from) // inputs.window_ns)
+    return range(inputs.measure_from - count * inputs.window_ns, inputs.measure_from, inputs.window_ns)
+
+
+def _reached(inputs: AnalysisInput, since: int) -> str:
+    far_s = (inputs.measure_from - since) / 1e9
+    return (
+        f" in the warm-up, where the queries still read: up to {far_s:g} s before the measured time; warm up for longer"
+    )
+
+
+def _parity(inputs: AnalysisInput, joined: Joined, host: str, since: int) -> Iterator[Problem]:
     base = joined.input[host, inputs.baseline.name]
     for candidate in inputs.candidates:
         other = joined.input[host, candidate.name]
-        shared = [start for start in inputs.windows if start in base and start in other]
-        unequal = [start for start in shared if base[start].digest != other[start].digest]
-        counts = [start for start in shared if base[start].acked_points != other[start].acked_points]
-        if unequal or counts:
-            first = min([*unequal, *counts])
-            yield Problem(
-                candidate.name,
-                f"{candidate.name} on {host}: input differs from the baseline's in {len({*unequal, *counts})} of "
-                f"{len(shared)} windows; first {other[first].acked_points} points against {base[first].acked_points}, "
-                f"digest {other[first].digest} against {base[first].digest}",
-                of_input=True,
-            )
+        for windows, where in ((inputs.windows, ""), (_before(inputs, since), _reached(inputs, since))):
+            shared = [start for start in windows if start in base and start in other]
+            unequal = [
+                start
+                for start in shared
+                if base[start].digest != other[start].digest or base[start].acked_points != other[start].acked_points
+            ]
+            if unequal:
+                first = unequal[0]
+                text = (
+                    f"{candidate.name} on {host}: input differs from the baseline's in {len(unequal)} of "
+                    f"{len(shared)} windows; first {other[first].acked_points} points against "
+                    f"{base[first].acked_points}, digest {other[first].digest} against {base[first].digest}"
+                )
+                yield Problem(candidate.name, text + where, of_input=True)
 
 
-def _meter(inputs: AnalysisInput, joined: Joined, place: Place) -> Iterator[Problem]:
-    # What was late for the last window is in the sample of a later one, if the meter made one.
-    samples = [sample for start, sample in joined.output[place].items() if start >= inputs.measure_from]
+def _meter(inputs: AnalysisInput, joined: Joined, place: Place, since: int) -> Iterator[Problem]:
+    # What was late for one window is in the sample of a later one, if the meter made one.
+    samples = [sample for _, sample in sorted(joined.output[place].items()) if _late_matters(inputs, sample, since)]
     if late := sum(sample.late_points for sample in samples):
-        yield Problem(place[1], f"{_where(place)}: {late} points came to the meter too late for their window")
-    lag = max((sample.max_lag_s for sample in samples), default=0.0)
+        warming = all((sample.newest_late or inputs.measure_from) < inputs.measure_from for sample in samples)
+        where = _reached(inputs, since) if warming else ""
+        yield Problem(place[1], f"{_where(place)}: {late} points came to the meter too late for their window{where}")
+    measured = [sample for start, sample in joined.output[place].items() if start >= inputs.measure_from]
+    # What was too late is told of above, or was so long ago that it does not matter; nor does its lag then.
+    lag = max((sample.max_lag_s for sample in measured if not _late_long_ago(sample, since)), default=0.0)
     if lag > inputs.lag_limit_s:
         text = f"{_where(place)}: the meter lagged by {lag:.2f} s, more than {inputs.lag_limit_s:g} s"
         yield Problem(place[1], text)
 
 
-def _collector(inputs: AnalysisInput, joined: Joined, place: Place) -> Iterator[Problem]:
+def _late_matters(inputs: AnalysisInput, sample: OutputSample, since: int) -> bool:
+    """Whether points were late that an answer reads; where their times are not known, those told while measuring."""
+    if not sample.late_points:
+        return False
+    return sample.window_start >= inputs.measure_from if sample.newest_late is None else sample.newest_late >= since
+
+
+def _late_long_ago(sample: OutputSample, since: int) -> bool:
+    return sample.newest_late is not None and sample.newest_late < since
+
+
+def _collector(inputs: AnalysisInput, joined: Joined, place: Place, since: int) -> Iterator[Problem]:
     found = joined.process[place]
     measured = [sample for start, sample in sorted(found.items()) if start in inputs.windows]
     if not measured:
         return
     # Without a reading from before, every failure since the start counts: it cannot be told to lie outside.
-    before = found.get(inputs.measure_from - inputs.window_ns)
-    if before is not None and before.instance != measured[0].instance:
-        yield Problem(place[1], f"{_where(place)}: the collector was restarted as measuring began")
+    warming = _before(inputs, since)
+    before = found.get(warming.start - inputs.window_ns)
+    starts = {before.instance if before is not None else ""} | {found[at].instance for at in warming if at in found}
+    if starts - {"", measured[0].instance}:
+        reached = _reached(inputs, since) if warming else ""
+        yield Problem(place[1], f"{_where(place)}: the collector was restarted as measuring began{reached}")
         before = None
     for field, what in (
         ("send_failed_points", "points could not be sent to the meter"),
         ("refused_points", "points were refused by the collector's receiver"),
     ):
         if lost := _grown(before, measured[-1], field):
-            yield Problem(place[1], f"{_where(place)}: {lost} {what}")
+            early = warming and not _grown(found.get(warming[-1]), measured[-1], field)
+            yield Problem(place[1], f"{_where(place)}: {lost} {what}{_reached(inputs, since) if early else ''}")
 
 
 def _grown(before: ProcessSample | None, last: ProcessSample, field: str) -> int:

@@ -21,6 +21,7 @@ from phoenix.meter.resets import Resets
 from phoenix.meter.signals import Signals
 from phoenix.meter.window import Ledger, Window
 from phoenix.otlp.scan import Scan, Scanner
+from phoenix.promql.vectors import Range
 from phoenix.samples.model import OutputSample
 
 _MAX_OPEN_WINDOWS = 64
@@ -70,7 +71,8 @@ class Variant:
         self._registry = Registry()
         self._scanner = Scanner(self._registry.intern)
         self._ledger = Ledger(self._registry)
-        self._signals = Signals(config.signals, config.queries, window_ns=config.window_ns)
+        elsewhere = config.prometheus is not None
+        self._signals = Signals(config.signals, config.queries, window_ns=config.window_ns, elsewhere=elsewhere)
         self._critical = [Critical(one.name, one.match, self._registry) for one in config.critical]
         self._contributions = Contributions()
         self._resets = Resets(self._registry)
@@ -80,6 +82,7 @@ class Variant:
         self._closed: int | None = None
         self._late_points = 0
         self._late_lag_ns = 0
+        self._newest_late: int | None = None
 
     def accept(self, data: bytes, arrived_ns: int) -> int:
         """Count one uncompressed payload; returns its number of points.
@@ -144,6 +147,8 @@ class Variant:
             self._late_points += number
             self.totals.late_points += number
             self._late_lag_ns = max(self._late_lag_ns, arrived_ns - int(times[refused].min()))
+            newest = int(times[refused].max())
+            self._newest_late = newest if self._newest_late is None else max(self._newest_late, newest)
 
     def _first_on_time(self, arrived_ns: int) -> int:
         """Index of the oldest window that what arrives now may still belong to."""
@@ -195,6 +200,7 @@ class Variant:
         answers = self._signals.answer(start, end)
         lag_ns, self._late_lag_ns = max(window.max_lag_ns, self._late_lag_ns), 0
         late, self._late_points = self._late_points, 0
+        newest_late, self._newest_late = self._newest_late, None
         streams, series = self._by_window(self._ledger.streams()), self._by_window(self._ledger.active_series())
         self._note(streams, series)
         return OutputSample(
@@ -214,6 +220,7 @@ class Variant:
             metric_names=closed.metric_names,
             gzip_ratio=window.gzip_ratio,
             late_points=late,
+            newest_late=newest_late,
             max_lag_s=lag_ns / 1e9,
             streams=closed.streams,
             active_series=closed.active_series,
@@ -231,6 +238,11 @@ class Variant:
         self.totals.windows += 1
         self.totals.streams = sum(number for _, number in streams)
         self.totals.active_series = sum(number for _, number in series)
+
+    def take_points(self, window_start: int) -> Range | None:
+        """What a Prometheus is to be fed of a closed window, once; None: nobody asks one."""
+        points = self._signals.points
+        return points.pop(window_start, None) if points is not None else None
 
     def freeze_contributions(self) -> list[Frozen]:
         """What `contributions.rank` needs, of the series in closed windows."""

@@ -77,6 +77,9 @@ class OutputSample(_Sample):
         description="gzip size over size of the first 64 KiB of the window's first request; absent: no request came",
     )
     late_points: int = Field(description="points that arrived after window_end + grace")
+    newest_late: int | None = Field(
+        default=None, description="Unix nanoseconds, point time of the newest of them; absent: none, or not known"
+    )
     max_lag_s: float = Field(description="largest arrival time minus point time, seconds")
     streams: int = Field(description="distinct OTLP identities in this window")
     active_series: int = Field(description="distinct Prometheus-type series in this window")

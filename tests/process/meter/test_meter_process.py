@@ -177,6 +177,7 @@ async def test_refusals_flush_late_points_and_metrics(tmp_path: Path, route: Sam
         await until(lambda: len(route.of("baseline")) == 2)
         late = route.of("baseline")[1]
         assert (late.points, late.late_points, late.streams) == (1, 2, 1)
+        assert (route.of("baseline")[0].newest_late, late.newest_late) == (None, now)
         async with session.get(f"{health}/metrics") as answer:
             text = await answer.text()
     assert 'phoenix_meter_points_total{variant="baseline"} 6.0' in text

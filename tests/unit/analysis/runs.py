@@ -21,7 +21,12 @@ class Run:
     """A run of `windows` windows that is sound in every respect until a test changes it."""
 
     def __init__(
-        self, *, windows: int = 10, hosts: tuple[str, ...] = ("a",), candidates: tuple[str, ...] = ("cand",)
+        self,
+        *,
+        windows: int = 10,
+        hosts: tuple[str, ...] = ("a",),
+        candidates: tuple[str, ...] = ("cand",),
+        warmup: int = 1,
     ) -> None:
         self.windows, self.hosts = windows, hosts
         self.names = ("base", *candidates)
@@ -35,7 +40,7 @@ class Run:
         series = {"base": 1000} | dict.fromkeys(candidates, 250)
         for host in hosts:
             for name in self.names:
-                for index in range(-1, windows):
+                for index in range(-warmup, windows):
                     self.samples += self._window(host, name, index, series[name])
 
     def _window(self, host: str, name: str, index: int, series: int) -> list[Sample]:

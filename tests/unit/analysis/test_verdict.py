@@ -176,9 +176,10 @@ def test_a_flaw_of_the_measuring_path_makes_the_run_invalid(
 
 @pytest.mark.parametrize("field", ["send_failed_points", "refused_points"])
 def test_losses_of_the_collector_count_from_before_the_first_window(field: str) -> None:
-    run = Run()
+    run = Run(warmup=2)
+    for index in (-2, -1):
+        run.change(set_fields(**{field: 3}), ProcessSample, "cand", index)
     run.change(set_fields(**{field: 3}), ProcessSample, "cand")
-    run.change(set_fields(**{field: 3}), ProcessSample, "cand", -1)
     assert analyze(run.input()).verdict is Verdict.PROMOTE
     run.change(set_fields(**{field: 4}), ProcessSample, "cand", 9)
     outcome = analyze(run.input())

@@ -195,6 +195,7 @@ def test_late_points_are_counted_apart() -> None:
     first, second = one.close()
     assert (first.points, first.streams, first.late_points) == (1, 1, 2)
     assert (second.points, second.late_points) == (1, 0)
+    assert (first.newest_late, second.newest_late) == (T0, None)
     assert first.max_lag_s == pytest.approx((WINDOW + S + 1) / S)
     one.accept(gauges({"a": 9}, time=T0), T0)  # its window was reported
     sample = only(one, gauges({"a": 3}, time=end + WINDOW), arrived=end + WINDOW)
