@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import orjson
-from google.protobuf.json_format import MessageToDict
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
-
 from phoenix.engine.component import Exporter, ExporterFactory, Settings
 from phoenix.engine.config.section import Section
 from phoenix.engine.data import Metrics
 from phoenix.engine.errors import ConsumeError, StartError
 from phoenix.engine.tasks import TaskOwner
+from phoenix.otlp.jsonform import to_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,25 +43,6 @@ def parse(section: Section) -> Config:
     section.unsupported("rotation", "compression", "group_by", "encoding")
     section.close()
     return config
-
-
-def otlp_json(message: ExportMetricsServiceRequest) -> bytes:
-    """A request in OTLP/JSON: enums as numbers, 64-bit integers as text, trace and span ids in hex."""
-    values = MessageToDict(message, use_integers_for_enums=True)
-    for resource in values.get("resourceMetrics", ()):
-        for scope in resource.get("scopeMetrics", ()):
-            for metric in scope.get("metrics", ()):
-                _hex_ids(metric)
-    return orjson.dumps(values)
-
-
-def _hex_ids(metric: dict[str, Any]) -> None:
-    for data in metric.values():
-        points = data.get("dataPoints", ()) if isinstance(data, dict) else ()
-        for exemplar in (exemplar for point in points for exemplar in point.get("exemplars", ())):
-            for key in ("traceId", "spanId"):
-                if key in exemplar:
-                    exemplar[key] = base64.b64decode(exemplar[key]).hex()
 
 
 class FileExporter:
@@ -125,7 +102,7 @@ class FileExporter:
             msg = "the exporter is not running"
             raise ConsumeError(msg)
         if self._config.json:
-            self._file.write(otlp_json(metrics.message()) + b"\n")
+            self._file.write(to_json(metrics.message()) + b"\n")
         else:
             data = metrics.encoded()
             self._file.write(len(data).to_bytes(4, "big") + data)
