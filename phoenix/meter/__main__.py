@@ -19,9 +19,11 @@ from aiohttp import web
 
 from phoenix.aio.program import keep_heap, log_to_stderr, say, settle_collector
 from phoenix.aio.signals import shutdown_event
+from phoenix.meter.answering import Answering, answering
 from phoenix.meter.config import Address, Config, ConfigError, read_config
 from phoenix.meter.http import Health, otlp_app
 from phoenix.meter.meter import Meter
+from phoenix.prometheus.errors import PrometheusError
 from phoenix.samples.reporter import Reporter
 
 _LOG = logging.getLogger("phoenix.meter")
@@ -56,11 +58,14 @@ def main(argv: list[str]) -> int:
 async def _run(config: Config) -> int:
     stop = shutdown_event()
     reporter = Reporter(config.report) if config.report else None
-    meter = Meter(config, reporter, instance=uuid.uuid4().hex)
-    health = Health(meter, reporter)
+    instance = uuid.uuid4().hex
     async with AsyncExitStack() as stack:
-        # Ended in reverse: the OTLP port first, then the last windows are closed, then reported, then health goes.
+        # Ended in reverse: the OTLP port first, then the last windows are closed, then reported, then health goes, and
+        # then the Prometheus that answered the queries.
         try:
+            answering = await _answering(config, instance, stack)
+            meter = Meter(config, reporter, instance=instance, answering=answering)
+            health = Health(meter, reporter)
             await stack.enter_async_context(_Listening(health.app, config.health, "healthAddress"))
             if reporter is not None:
                 await reporter.start()
@@ -68,7 +73,7 @@ async def _run(config: Config) -> int:
             stack.push_async_callback(meter.aclose)
             stack.push_async_callback(meter.close)
             await stack.enter_async_context(_Listening(otlp_app(meter), config.otlp, "otlpAddress"))
-        except OSError as error:
+        except (OSError, PrometheusError) as error:
             say(str(error))
             return 1
         health.ready = True
@@ -76,6 +81,14 @@ async def _run(config: Config) -> int:
         await meter.run(stop)
         health.ready = False
     return 0
+
+
+async def _answering(config: Config, instance: str, stack: AsyncExitStack) -> Answering | None:
+    if config.prometheus is None or not config.queries:
+        return None
+    return await stack.enter_async_context(
+        answering(config.prometheus, config.queries, run=instance, window_ns=config.window_ns)
+    )
 
 
 class _Listening:

@@ -12,6 +12,7 @@ import orjson
 from phoenix.meter.queries import AskedQuery
 from phoenix.otlp.errors import QueryError
 from phoenix.otlp.signalquery import Signal, parse_signal
+from phoenix.prometheus.process import Place
 from phoenix.promql.errors import PromqlError
 from phoenix.promql.evaluate import check
 from phoenix.promql.syntax import parse
@@ -55,6 +56,8 @@ class Config:
     critical: tuple[CriticalMatch, ...]
     report: ReportConfig | None
     queries: tuple[AskedQuery, ...] = ()
+    prometheus: Place | None = None
+    """who answers the queries; None: the built-in evaluator"""
 
 
 def read_config(data: bytes) -> Config:
@@ -90,6 +93,7 @@ class _Reader:
             critical=tuple(self._critical()),
             report=self._report(),
             queries=tuple(self._queries()),
+            prometheus=self._prometheus(),
         )
         if config.report and config.report.window_ns != config.window_ns:
             self._faults.append("report.windowSeconds: must be windowSeconds, or input and output cannot be joined")
@@ -152,7 +156,8 @@ class _Reader:
             query, record, labels = one.get("query"), one.get("record") or "", one.get("labels") or {}
             try:
                 expr = parse(query if isinstance(query, str) else "")
-                check(expr)
+                if not self._wire.get("prometheus"):
+                    check(expr)
             except PromqlError as error:
                 self._faults.append(f"{path}.query: {error}")
                 continue
@@ -161,6 +166,16 @@ class _Reader:
             else:
                 self._faults.append(f"{path}: want record as a text and labels as an object")
         return found
+
+    def _prometheus(self) -> Place | None:
+        wire = self._wire.get("prometheus")
+        if wire is None:
+            return None
+        try:
+            return Place.from_json(wire)
+        except ValueError as error:
+            self._faults.append(f"prometheus: {error}")
+            return None
 
     def _critical(self) -> list[CriticalMatch]:
         critical: list[CriticalMatch] = []

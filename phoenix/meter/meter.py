@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from phoenix.aio.tasks import wait_for_event
+from phoenix.meter.answering import Answering
 from phoenix.meter.config import Config
 from phoenix.meter.contributions import rank
 from phoenix.meter.variant import Overloaded, Stamp, Totals, Variant
@@ -32,10 +33,13 @@ T = TypeVar("T")
 class Meter:
     """Counts for all variants of one run. Call from one event loop; `aclose` when done."""
 
-    def __init__(self, config: Config, sink: SampleSink | None, *, instance: str) -> None:
+    def __init__(
+        self, config: Config, sink: SampleSink | None, *, instance: str, answering: Answering | None = None
+    ) -> None:
+        """`answering`: answers the queries, where `config.prometheus` says who does."""
         report = config.report
         stamp = Stamp(report.run if report else 1, report.host if report else "", instance)
-        self._config, self._sink = config, sink
+        self._config, self._sink, self._answering = config, sink, answering
         self._variants = {name: Variant(name, config, stamp) for name in config.variants}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="meter")
         self._waiting_bytes = 0
@@ -104,6 +108,7 @@ class Meter:
         due = time.monotonic() - self._ranked_s.get(variant.name, -_CONTRIBUTIONS_EVERY_S) >= _CONTRIBUTIONS_EVERY_S
         if now_ns is None or due:
             samples[-1] = await self._with_contributions(variant, samples[-1])
+        samples = [await self._answered(variant, sample) for sample in samples]
         if self._sink is not None:
             self._sink.put(samples)
         return len(samples)
@@ -113,6 +118,12 @@ class Meter:
         frozen = await self._in_thread(variant.freeze_contributions)
         rows = await asyncio.to_thread(rank, frozen)
         return sample.model_copy(update={"contributions": rows})
+
+    async def _answered(self, variant: Variant, sample: OutputSample) -> OutputSample:
+        points = variant.take_points(sample.window_start)
+        if points is None or self._answering is None:
+            return sample
+        return await self._answering.complete(sample, points)
 
     async def aclose(self) -> None:
         """End the thread, when what it does is done. Closes no window."""

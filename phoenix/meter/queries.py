@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from phoenix.meter.history import History
+from phoenix.meter.history import Floats, History
+from phoenix.meter.registry import Ids
 from phoenix.promql.errors import PromqlError
 from phoenix.promql.evaluate import Instant, evaluate, reach_ms
 from phoenix.promql.syntax import Expr, Selector, selectors
@@ -70,6 +71,17 @@ class Queries:
         self._order.append(member)
         self._by_name.setdefault(name, set()).update(labels)
 
+    def points(self, start_ns: int, end_ns: int) -> Range:
+        """Every point with start <= time < end of the series that queries read, for somebody else to answer them."""
+        members, times, values = self._history.between(np.array(self._order, np.int64), start_ns, end_ns)
+        return self._range_of(members, times, values)
+
+    def problems(self) -> dict[str, str]:
+        """Of each query what it names that nothing here has, where somebody else answers them."""
+        recorded = {query.record for query in self._asked if query.record}
+        found = ((query.name, self._problem(query.name, recorded)) for query in self._asked)
+        return {name: problem for name, problem in found if problem}
+
     def answer(self, end_ns: int) -> tuple[dict[str, dict[str, float]], dict[str, str]]:
         """Values by query and group, and why a query has none or cannot be trusted to be whole."""
         values: dict[str, dict[str, float]] = {}
@@ -87,17 +99,17 @@ class Queries:
                 problems[query.name] = f"{len(vector.labels)} series, more than {MAX_SERIES}: aggregate it"
                 continue
             values[query.name] = {group(labels): value for labels, value in vector.items()}
-            if problem := self._problem(query.name):
+            if problem := self._problem(query.name, {labels.map[NAME] for labels in self._recorded}):
                 problems[query.name] = problem
             if query.record:
                 self._record(query, vector, at_ms)
         self._forget(at_ms - self._history.range_ns // _MS)
         return values, problems
 
-    def _problem(self, name: str) -> str:
+    def _problem(self, name: str, recorded: set[str]) -> str:
         """Metrics and labels the query names that nothing here has."""
         wanted = self._needs[name]
-        known = self._by_name.keys() | {labels.map[NAME] for labels in self._recorded}
+        known = self._by_name.keys() | recorded
         if gone := sorted(wanted.metrics - known):
             return f"metric {', '.join(gone)} was not seen"
         there = (
@@ -132,7 +144,9 @@ class Queries:
         ]
         if recorded:
             return range_of(recorded)
-        members, times, values = self._history.between(self._members(selector), first_ms * _MS, (last_ms + 1) * _MS)
+        return self._range_of(*self._history.between(self._members(selector), first_ms * _MS, (last_ms + 1) * _MS))
+
+    def _range_of(self, members: Ids, times: Ids, values: Floats) -> Range:
         if not len(members):
             return Range([], np.zeros(1, np.int64), times, values)
         starts = np.flatnonzero(np.concatenate([[True], members[1:] != members[:-1], [True]]))

@@ -34,6 +34,7 @@ from phoenix.otlp.model import MetricType, Temporality
 from phoenix.otlp.repeats import Points
 from phoenix.otlp.scan import OddPoint, Scan
 from phoenix.otlp.signalquery import Aggregation, Signal
+from phoenix.promql.vectors import Range
 
 _NONE = -1
 _REMEMBERED_NAMES = 2_000
@@ -72,14 +73,23 @@ class Signals:
     """All signals of one variant: told of new series and of scans, asked once a window, in order."""
 
     def __init__(
-        self, signals: Iterable[tuple[str, Signal]], queries: Sequence[AskedQuery] = (), *, window_ns: int
+        self,
+        signals: Iterable[tuple[str, Signal]],
+        queries: Sequence[AskedQuery] = (),
+        *,
+        window_ns: int,
+        elsewhere: bool = False,
     ) -> None:
+        """`elsewhere`: a Prometheus answers the queries; `points` of each window are kept for it instead."""
         self._answers = [_Answer(name, signal) for name, signal in signals]
         self._by_metric: dict[str, list[_Answer]] = {}
         for answer in self._answers:
             self._by_metric.setdefault(answer.signal.metric, []).append(answer)
         ranges = [round(answer.signal.rate_s * 1e9) for answer in self._answers if answer.signal.rate_s]
-        self._history = History(max(*ranges, window_ns, Queries.range_ns(queries, window_ns)))
+        reach_ns = 0 if elsewhere else Queries.range_ns(queries, window_ns)
+        self._history = History(max(*ranges, window_ns, reach_ns))
+        self.points: dict[int, Range] | None = {} if elsewhere else None
+        """By start of each answered window, for its taker to remove."""
         self._queries = Queries(queries, self._history, window_ns=window_ns) if queries else None
         # By slot, the first member of each part that it has; -1 or beyond the end: nobody asked.
         self._columns = {part: Column(np.int64) for part in ("value", "count", "sum", "bucket", "quantile")}
@@ -209,7 +219,10 @@ class Signals:
             answers.values[answer.name] = values
             if problem := self._problem(answer, values):
                 answers.problems[answer.name] = problem
-        if self._queries is not None:
+        if self._queries is not None and self.points is not None:
+            self.points[start_ns] = self._queries.points(start_ns, end_ns)
+            answers.problems.update(self._queries.problems())
+        elif self._queries is not None:
             found, problems = self._queries.answer(end_ns)
             answers.values.update(found)
             answers.problems.update(problems)

@@ -56,6 +56,15 @@ class ContributionRow(Model):
     values: int | None = Field(default=None, description="distinct values of the label")
 
 
+class ContinuityRow(Model):
+    """A metric of which something broke in a window, and how often."""
+
+    metric: str = Field(description="Prometheus metric family")
+    counter_resets: int = Field(default=0, description="counters and histogram counts that fell")
+    gaps: int = Field(default=0, description="streams that came again after a whole window without them")
+    duplicates: int = Field(default=0, description="points whose identity and time were seen before")
+
+
 class OutputSample(_Sample):
     """What left one variant in one window, counted where it is billed."""
 
@@ -70,6 +79,9 @@ class OutputSample(_Sample):
     )
     gaps: int | None = Field(
         default=None, description="streams that came again after a whole window without them: staleness gaps"
+    )
+    continuity: list[ContinuityRow] = Field(
+        default_factory=list, description="metrics with resets, gaps or duplicates, most first; at most 50"
     )
     metric_names: int | None = Field(default=None, description="distinct Prometheus metric families in this window")
     gzip_ratio: float | None = Field(
@@ -93,6 +105,9 @@ class OutputSample(_Sample):
     )
     signal_problems: dict[str, str] = Field(
         default_factory=dict, description="signal name → why it has no value, such as a label or metric that is gone"
+    )
+    problem: str = Field(
+        default="", description="why this window's figures cannot be trusted, such as a Prometheus that did not answer"
     )
     critical: dict[str, int] = Field(default_factory=dict, description="critical name → live series in this window")
     contributions: list[ContributionRow] = Field(

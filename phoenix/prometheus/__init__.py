@@ -1,0 +1,1 @@
+"""A real Prometheus: asked, written to, and run beside a meter."""
