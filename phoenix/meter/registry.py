@@ -133,6 +133,11 @@ class Registry:
         """Number of metric families seen."""
         return len(self._families)
 
+    @property
+    def family_names(self) -> tuple[str, ...]:
+        """Names of metric families, by number."""
+        return tuple(self._families)
+
     def intern(self, point: PointIdentity) -> int:
         """Slot of a point identity, the same for equal ones."""
         stream = self._streams.setdefault(stream_key(point), len(self._streams))

@@ -8,16 +8,19 @@ sent after a later one, is not told from a reset. 17 bytes a slot. Owned by one 
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 
 from phoenix.meter.columns import Column
+from phoenix.meter.continuity import tally
 from phoenix.meter.registry import NewSeries, Registry
 from phoenix.otlp.model import MetricType, Temporality
 from phoenix.otlp.scan import Scan
 
 
 class Resets:
-    """Falls by window."""
+    """Falls by window and metric family."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
@@ -25,7 +28,7 @@ class Resets:
         """by slot"""
         self._last = Column(np.float64)
         """by unit; -inf: none yet"""
-        self._fell: dict[int, int] = {}
+        self._fell: dict[int, Counter[int]] = {}
 
     def enroll(self, series: NewSeries) -> None:
         """Note whether a new slot's value may only grow."""
@@ -45,11 +48,14 @@ class Resets:
             layout, at = points.layout, points.at[chosen]
             values = layout.counts(scan.words, at) if layout.histogram else layout.values(scan.words, scan.octets, at)
             units = self._registry.slot_unit.all[points.slots[chosen]]
-            fell = int(np.count_nonzero(values < last[units]))
+            fell = units[values < last[units]]
             last[units] = values
-            if fell:
-                self._fell[window] = self._fell.get(window, 0) + fell
+            if len(fell):
+                self._fell.setdefault(window, Counter()).update(tally(self._registry.unit_family.all[fell]))
 
-    def of(self, window: int) -> int:
-        """Falls of a window that closes; those of earlier ones that closed empty are with them and forgotten."""
-        return sum(self._fell.pop(index) for index in [index for index in self._fell if index <= window])
+    def of(self, window: int) -> Counter[int]:
+        """Falls of a window that closes, by number of the family; with those of earlier ones that closed empty."""
+        found: Counter[int] = Counter()
+        for index in [index for index in self._fell if index <= window]:
+            found.update(self._fell.pop(index))
+        return found

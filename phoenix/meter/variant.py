@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from phoenix.meter import continuity
 from phoenix.meter.config import Config
 from phoenix.meter.contributions import Contributions, Frozen
 from phoenix.meter.critical import Critical
@@ -195,6 +196,7 @@ class Variant:
     def _sample(self, window: Window) -> OutputSample:
         start, end = window.index * self._length_ns, (window.index + 1) * self._length_ns
         closed = self._ledger.close(window, self._length_ns)
+        resets = self._resets.of(window.index)
         self._closed = window.index
         self._open_points -= window.points
         answers = self._signals.answer(start, end)
@@ -214,9 +216,10 @@ class Variant:
             samples=closed.samples,
             bytes=window.bytes,
             requests=window.requests,
-            duplicates=closed.duplicates,
-            counter_resets=self._resets.of(window.index),
-            gaps=closed.gaps,
+            duplicates=closed.duplicates.total(),
+            counter_resets=resets.total(),
+            gaps=closed.gaps.total(),
+            continuity=continuity.rows(self._registry.family_names, resets, closed.gaps, closed.duplicates),
             metric_names=closed.metric_names,
             gzip_ratio=window.gzip_ratio,
             late_points=late,

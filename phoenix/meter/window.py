@@ -8,12 +8,14 @@ Owned by one thread.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from phoenix.meter.columns import Column
+from phoenix.meter.continuity import tally
 from phoenix.meter.registry import Ids, Registry
 
 _MANY_TIMES = 10_000
@@ -51,11 +53,12 @@ class Closed:
 
     points: int
     samples: int
-    duplicates: int
+    duplicates: Counter[int]
+    """points whose stream and time were there before, by number of the metric family"""
     streams: int
     active_series: int
-    gaps: int
-    """streams that were last seen before the window before"""
+    gaps: Counter[int]
+    """streams that were last seen before the window before, by number of the metric family"""
     metric_names: int
     units: Ids
     recorded_units: Ids
@@ -74,7 +77,7 @@ class Ledger:
         registry = self._registry
         if not window.slots:
             nothing = np.empty(0, np.int64)
-            return Closed(0, 0, 0, 0, 0, 0, 0, nothing, nothing)
+            return Closed(0, 0, Counter(), 0, 0, Counter(), 0, nothing, nothing)
         slots = np.concatenate(window.slots).astype(np.int64)
         distinct = _distinct(slots, len(registry.slot_stream))
         streams = _distinct(registry.slot_stream.all[distinct], registry.streams)
@@ -82,20 +85,30 @@ class Ledger:
         recorded = distinct[registry.slot_recorded.all[distinct]]
         self._grow()
         before = self._stream_last.all[streams]
-        gaps = int(np.count_nonzero((before != _NEVER) & (before < window.index - 1)))
+        gaps = streams[(before != _NEVER) & (before < window.index - 1)]
+        twice = _points_again(window, registry.slot_stream.all, registry.streams, length_ns)
         self._stream_last.all[streams] = window.index
         self._unit_last.all[units] = window.index
         return Closed(
             points=len(slots),
             samples=int(registry.slot_samples.all[slots].sum()),
-            duplicates=len(slots) - _distinct_points(window, registry.slot_stream.all, registry.streams, length_ns),
+            duplicates=self._by_family(distinct, twice),
             streams=len(streams),
             active_series=int(registry.unit_weight.all[units].sum()),
-            gaps=gaps,
+            gaps=self._by_family(distinct, gaps),
             metric_names=len(_distinct(registry.unit_family.all[units], registry.families)),
             units=units,
             recorded_units=_distinct(registry.units_of(recorded), registry.units),
         )
+
+    def _by_family(self, slots: Ids, streams: Ids) -> Counter[int]:
+        """How many of `streams`, all of them streams of `slots`, each metric family has."""
+        if not len(streams):
+            return Counter()
+        registry = self._registry
+        family = np.empty(registry.streams, np.int64)
+        family[registry.slot_stream.all[slots]] = registry.unit_family.all[registry.slot_unit.all[slots]]
+        return tally(family[streams])
 
     def _grow(self) -> None:
         self._stream_last.extend(self._registry.streams, _NEVER)
@@ -139,33 +152,36 @@ def _distinct(ids: Ids, number: int) -> Ids:
     return np.flatnonzero(mark)
 
 
-def _distinct_points(window: Window, slot_stream: Ids, streams: int, length_ns: int) -> int:
-    """Number of different (stream, time) pairs."""
+def _points_again(window: Window, slot_stream: Ids, streams: int, length_ns: int) -> Ids:
+    """The stream of every point whose (stream, time) was there before."""
     by_time: dict[int, list[Ids]] = {}
     for slots, time in zip(window.slots, window.times, strict=True):
         if not isinstance(time, int) or len(by_time) > _MANY_TIMES:
-            return _distinct_by_sorting(window, slot_stream, length_ns)
+            return _again_by_sorting(window, slot_stream, length_ns)
         by_time.setdefault(time, []).append(slot_stream[slots])
     # Every stream keeps the last place it was written at: a point still found there is the one that counts.
     place = np.empty(streams, np.int64)
-    found = 0
+    found: list[Ids] = []
     for parts in by_time.values():
         of = parts[0] if len(parts) == 1 else np.concatenate(parts)
         index = np.arange(len(of))
         place[of] = index
-        found += int(np.count_nonzero(place[of] == index))
-    return found
+        again = place[of] != index
+        if again.any():
+            found.append(of[again])
+    return np.concatenate(found) if found else np.empty(0, np.int64)
 
 
-def _distinct_by_sorting(window: Window, slot_stream: Ids, length_ns: int) -> int:
+def _again_by_sorting(window: Window, slot_stream: Ids, length_ns: int) -> Ids:
     """The same where requests have points of several times: three times slower."""
     pairs = zip(window.slots, window.times, strict=True)
     times = np.concatenate([np.full(len(s), t) if isinstance(t, int) else t for s, t in pairs])
-    streams, offsets = slot_stream[np.concatenate(window.slots)], times - window.index * length_ns
+    streams: npt.NDArray[np.int64] = slot_stream[np.concatenate(window.slots)].astype(np.int64)
+    offsets = times - window.index * length_ns
     if int(streams.max()) < (1 << 62) // length_ns:
-        keys = streams * length_ns + offsets
+        keys: npt.NDArray[np.int64] = streams * length_ns + offsets
         keys.sort()
-        return 1 + int(np.count_nonzero(keys[1:] != keys[:-1]))
+        return np.floor_divide(keys[np.flatnonzero(keys[1:] == keys[:-1])], length_ns)
     order = np.lexsort((offsets, streams))
     streams, offsets = streams[order], offsets[order]
-    return 1 + int(np.count_nonzero((streams[1:] != streams[:-1]) | (offsets[1:] != offsets[:-1])))
+    return streams[np.flatnonzero((streams[1:] == streams[:-1]) & (offsets[1:] == offsets[:-1]))]

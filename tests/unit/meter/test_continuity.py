@@ -56,6 +56,7 @@ def test_two_streams_that_became_one_series_fall_where_the_writer_changes() -> N
         (2, 1, 1),
         (2, 1, 1),
     ]
+    assert [(row.metric, row.counter_resets) for row in samples[0].continuity] == [("c_total", 1)]
 
 
 def test_resets_of_a_load_are_those_it_was_asked_for() -> None:
@@ -71,6 +72,32 @@ def test_resets_of_a_load_are_those_it_was_asked_for() -> None:
         assert first.counter_resets == 0
         assert (second.counter_resets or 0) >= expected
         assert bool(second.counter_resets) == bool(expected)
+
+
+def test_what_broke_is_told_by_metric() -> None:
+    # Two users whose label was taken away: one stream with two points of one time, and a counter that falls each time.
+    def collapsed(at: int) -> tuple[int, bytes]:
+        time = T0 + at * S
+        request = Request.FromString(counter({"": 100 + at}, time))
+        points = request.resource_metrics[0].scope_metrics[0].metrics[0].sum.data_points
+        points.add(time_unix_nano=time, start_time_unix_nano=1, as_int=5 + at).attributes.extend(points[0].attributes)
+        request.MergeFrom(Request.FromString(gauges({"u": "x"}, time=time, name="sound")))
+        return time, request.SerializeToString()
+
+    first, second, third = metered(*(collapsed(at) for at in (0, 1, 4)))
+    assert (first.duplicates, first.gaps) == (2, 0)
+    assert [(row.metric, row.duplicates, row.gaps) for row in first.continuity] == [("c_total", 2, 0)]
+    assert second.continuity == []
+    assert sorted((row.metric, row.gaps) for row in third.continuity) == [("c_total", 1), ("sound", 1)]
+
+
+def test_points_of_several_times_in_one_request_are_found_twice_too() -> None:
+    request = Request()
+    for at in (0, 1, 0):
+        request.MergeFrom(Request.FromString(counter({"a": 7}, T0 + at * S)))
+    (sample,) = metered((T0, request.SerializeToString()))
+    assert sample.duplicates == 1
+    assert [(row.metric, row.duplicates) for row in sample.continuity] == [("c_total", 1)]
 
 
 def test_a_stream_that_comes_again_had_a_gap() -> None:
