@@ -7,6 +7,8 @@ from typing import Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+_PENDING = 512
+
 T = TypeVar("T", bound=np.generic)
 
 
@@ -16,15 +18,20 @@ class Column(Generic[T]):
     def __init__(self, dtype: type[T]) -> None:
         self._array: npt.NDArray[T] = np.zeros(64, dtype)
         self._length = 0
-        self._pending: list[float] = []  # appended to the array when it is next read: ten times faster than singly
+        # Appended to the array many at once: ten times faster than singly. Few: a number in a list takes 40 bytes.
+        self._pending: list[float] = []
 
     def __len__(self) -> int:
         return self._length + len(self._pending)
 
     def append(self, value: float) -> int:
         """Add one element; returns its index."""
-        self._pending.append(value)
-        return self._length + len(self._pending) - 1
+        pending = self._pending
+        pending.append(value)
+        index = self._length + len(pending) - 1
+        if len(pending) >= _PENDING:
+            self._settle()
+        return index
 
     def extend(self, length: int, fill: float) -> None:
         """Grow to at least `length` elements; new ones hold `fill`."""
@@ -51,8 +58,11 @@ class Column(Generic[T]):
     def all(self) -> npt.NDArray[T]:
         """All elements, shape (len,)."""
         if self._pending:
-            length = len(self)
-            self._reserve(length)
-            self._array[self._length : length] = self._pending
-            self._length, self._pending = length, []
+            self._settle()
         return self._array[: self._length]
+
+    def _settle(self) -> None:
+        length = len(self)
+        self._reserve(length)
+        self._array[self._length : length] = self._pending
+        self._length, self._pending = length, []

@@ -5,23 +5,25 @@ an exact OTLP identity. A *unit* is what counts as active series: one series of 
 of one histogram or summary together, with their number as weight. Streams that translate to one series share a unit.
 
 Ids only grow, facts never change but for one case: when one histogram comes with different bounds, its unit is split,
-so that bounds both have count once. Measured: 1.0 KB a series with 8 attributes, scanner included
-(`benchmarks/meter_throughput.py`). Owned by one thread.
+so that bounds both have count once. Bounded by what there is to count: 21 to 23 bytes a stream and as many a unit
+(`identities`), and 31 of columns; `benchmarks/meter_scale.py` measures the whole. Owned by one thread.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from phoenix.meter.columns import Column
+from phoenix.meter.identities import IdentityTable
 from phoenix.otlp.identity import (
     MetricIdentity,
     PointIdentity,
+    digest,
     label_ident,
     series_base,
     series_count,
@@ -30,7 +32,8 @@ from phoenix.otlp.identity import (
     stream_key,
 )
 
-Ids = npt.NDArray[np.int64]
+Ids = npt.NDArray[np.signedinteger[Any]]
+"""Of slots, streams or units: columns hold them in four bytes."""
 _MAX_SHAPES = 1 << 24
 _MASK = (1 << 128) - 1
 
@@ -95,24 +98,31 @@ class Registry:
 
     def __init__(self) -> None:
         self.observers: list[Observer] = []
-        self.slot_stream = Column(np.int64)
-        self.slot_unit = Column(np.int64)
-        self.slot_samples = Column(np.int64)
-        self.slot_own_bytes = Column(np.int64)
+        self.slot_stream = Column(np.int32)
+        self.slot_unit = Column(np.int32)
+        self.slot_samples = Column(np.int32)
+        self.slot_own_bytes = Column(np.int32)
         self.slot_recorded = Column(np.bool_)
-        self.unit_weight = Column(np.int64)
-        self.unit_family = Column(np.int64)
+        self.unit_weight = Column(np.int32)
+        self.unit_family = Column(np.int32)
         """number of the metric family it belongs to"""
-        self.unit_parent = Column(np.int64)
+        self.unit_parent = Column(np.int32)
         """the unit it is a part of, or -1"""
         self.unit_inherits = Column(np.bool_)
         """whether it was live whenever its parent was, before the split"""
         self.owns_bytes = False
-        self._streams: dict[int, int] = {}
-        self._slots: dict[int, int] = {}
+        self._streams = IdentityTable()
         self._shapes: dict[tuple[tuple[float, ...], bool, int], int] = {}
-        self._units: dict[int, int] = {}
-        self._bounds: dict[int, tuple[float, ...]] = {}
+        self._stream_slot = Column(np.int32)
+        """the first slot of a stream; nearly always its only one"""
+        self._slot_shape = Column(np.int32)
+        self._further_slots: dict[int, int] = {}
+        """of streams that came in another shape too, by stream and shape"""
+        self._units = IdentityTable()
+        self._bounds: list[tuple[float, ...]] = [()]
+        self._bounds_ids: dict[tuple[float, ...], int] = {(): 0}
+        self._unit_bounds = Column(np.int32)
+        """index of the bounds a unit had at first"""
         self._parts: dict[int, dict[float, int]] = {}
         self._more_units: dict[int, Ids] = {}
         self._metrics: dict[int, _Translated] = {}
@@ -140,54 +150,78 @@ class Registry:
 
     def intern(self, point: PointIdentity) -> int:
         """Slot of a point identity, the same for equal ones."""
-        stream = self._streams.setdefault(stream_key(point), len(self._streams))
+        known = len(self._streams)
+        stream = self._streams.add(stream_key(point))
         shape = self._shapes.setdefault((point.bounds, point.recorded, point.own_bytes), len(self._shapes))
+        if stream == known:
+            self._stream_slot.append(len(self.slot_stream))
+            return self._new_slot(point, stream, shape)
+        slot = int(self._stream_slot[stream])
+        if self._slot_shape[slot] == shape:
+            return slot
         key = stream * _MAX_SHAPES + shape
-        slot = self._slots.get(key)
-        if slot is None:
-            slot = self._slots[key] = self._new_slot(point, stream)
-        return slot
+        further = self._further_slots.get(key)
+        if further is None:
+            further = self._further_slots[key] = self._new_slot(point, stream, shape)
+        return further
 
-    def _new_slot(self, point: PointIdentity, stream: int) -> int:
+    def _new_slot(self, point: PointIdentity, stream: int, shape: int) -> int:
         metric = point.metric
         translated = self._metrics.get(metric.key)
         if translated is None:
             translated = self._metrics[metric.key] = _Translated.of(metric)
         key, labels = translated.series(point)
         count = series_count(metric.type, point.bounds)
-        unit = self._units.get(key)
-        fresh = unit is None
-        if unit is None:
-            unit = self._units[key] = self._new_unit(
-                count, self._families.setdefault(translated.family, len(self._families))
-            )
-            if point.bounds:
-                self._bounds[unit] = point.bounds
+        unit, fresh = self._unit(key)
+        if fresh:
+            family = self._families.setdefault(translated.family, len(self._families))
+            self._describe_unit(count, family, point.bounds)
         slot = self.slot_stream.append(stream)
+        self._slot_shape.append(shape)
         self.slot_unit.append(unit)
         self.slot_samples.append(count)
         self.slot_own_bytes.append(point.own_bytes)
         self.slot_recorded.append(point.recorded)
         self.owns_bytes = self.owns_bytes or point.own_bytes > 0
-        if not fresh and (unit in self._parts or self._bounds.get(unit, ()) != point.bounds):
+        if not fresh and (unit in self._parts or self._bounds[self._unit_bounds[unit]] != point.bounds):
             self._share(slot, unit, point.bounds)
         series = NewSeries(slot, unit, fresh, metric, translated.family, labels, point.bounds, point.recorded)
         for observer in self.observers:
             observer.enroll(series)
         return slot
 
-    def _new_unit(self, weight: int, family: int, parent: int = -1, inherits: bool = False) -> int:
+    def _unit(self, key: int) -> tuple[int, bool]:
+        """(the unit that a key stands for, whether it is new)."""
+        known = len(self._units)
+        unit = self._units.add(key)
+        return unit, unit == known
+
+    def _describe_unit(
+        self, weight: int, family: int, bounds: tuple[float, ...] = (), parent: int = -1, inherits: bool = False
+    ) -> None:
+        """Columns of the unit that is new."""
+        bounds_id = self._bounds_ids.setdefault(bounds, len(self._bounds))
+        if bounds_id == len(self._bounds):
+            self._bounds.append(bounds)
+        self.unit_weight.append(weight)
         self.unit_family.append(family)
         self.unit_parent.append(parent)
         self.unit_inherits.append(inherits)
-        return self.unit_weight.append(weight)
+        self._unit_bounds.append(bounds_id)
+
+    def _part(self, unit: int, family: int, bound: float, inherits: bool = False) -> int:
+        """The unit for one bound of a histogram that is split."""
+        part, fresh = self._unit(digest("part", unit, bound))
+        if fresh:  # senders may name a bound twice
+            self._describe_unit(1, family, parent=unit, inherits=inherits)
+        return part
 
     def _share(self, slot: int, unit: int, bounds: tuple[float, ...]) -> None:
         """One histogram with different bounds: from now on each bound is a unit of its own."""
         family = int(self.unit_family[unit])
         if unit not in self._parts:
-            first = self._bounds.get(unit, ())
-            parts = self._parts[unit] = {bound: self._new_unit(1, family, unit, inherits=True) for bound in first}
+            first = self._bounds[self._unit_bounds[unit]]
+            parts = self._parts[unit] = {bound: self._part(unit, family, bound, inherits=True) for bound in first}
             self.unit_weight.all[unit] -= len(first)
             own = np.array(list(parts.values()), np.int64)
             for sibling in np.flatnonzero(self.slot_unit.all == unit).tolist():
@@ -196,7 +230,7 @@ class Registry:
         parts = self._parts[unit]
         for bound in bounds:
             if bound not in parts:
-                parts[bound] = self._new_unit(1, family, unit)
+                parts[bound] = self._part(unit, family, bound)
         self._more_units[slot] = np.array([parts[bound] for bound in bounds], np.int64)
 
     def units_of(self, slots: Ids) -> Ids:

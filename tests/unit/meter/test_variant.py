@@ -145,6 +145,14 @@ def test_bounds_that_change_in_a_later_window_keep_the_union_exact() -> None:
     assert sum(row.series for row in _rank(one) if not row.label) == 6
 
 
+def test_bounds_named_twice_are_one_series_each_once_they_are_told_apart() -> None:
+    one = variant()
+    only(one, histogram([1.0, 1.0, 5.0]), histogram([1.0, 7.0, 7.0], time=T0 + 1))
+    sample = only(one, gauges({"a": 1}, time=T0 + WINDOW), arrived=T0 + WINDOW)  # what comes after is counted right
+    assert (sample.streams, sample.active_series) == (1, 1)
+    assert sum(row.series for row in _rank(one) if row.metric == "g" and not row.label) == 1
+
+
 def _rank(one: Variant) -> list[ContributionRow]:
     return rank(one.freeze_contributions())
 
