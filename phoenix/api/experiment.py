@@ -9,52 +9,13 @@ from pydantic import Field, model_validator
 
 from phoenix.api.analysis import DNS_LABEL, Analysis, CostSpec
 from phoenix.api.collector import Engine
-from phoenix.api.pipeline import NameRef, PipelineSource
+from phoenix.api.pipeline import PipelineSource
 from phoenix.api.results import ExperimentResults, Verdict
+from phoenix.api.sources import ExperimentSource
 from phoenix.apimachinery.meta import KindInfo, PrinterColumn, Resource, Status
 from phoenix.apimachinery.model import ONE_FIELD, Model, map_by
 from phoenix.apimachinery.selectors import LabelSelector
 from phoenix.apimachinery.units import Duration
-
-
-class LoadSource(Model):
-    """Synthetic input from a LoadProfile."""
-
-    profile_ref: NameRef = Field(description="a LoadProfile, by name or alias")
-    seed: int = Field(default=1, ge=0, description="same seed, same bytes")
-    scale: float = Field(default=1.0, gt=0, le=1000, description="multiplies the model's number of services")
-
-
-HostScraper = Literal["cpu", "memory", "process"]
-
-
-class HostSource(Model):
-    """The host's own metrics, scraped once and teed to every variant."""
-
-    scrapers: list[HostScraper] = Field(
-        default=["cpu", "memory", "process"], min_length=1, description="hostmetrics scrapers"
-    )
-
-
-class OtlpSource(Model):
-    """An OTLP/HTTP address to point real senders at; what arrives is teed to every variant."""
-
-    port: int | None = Field(default=None, ge=1, le=65535, description="port to listen on; absent: any, see status")
-
-
-class ExperimentSource(Model):
-    """Where the input comes from: exactly one of these."""
-
-    load: LoadSource | None = Field(default=None, description="synthetic input")
-    host: HostSource | None = Field(default=None, description="the host's own metrics")
-    otlp: OtlpSource | None = Field(default=None, description="real senders")
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Self:
-        if sum(source is not None for source in (self.load, self.host, self.otlp)) != 1:
-            msg = "give exactly one of load, host and otlp"
-            raise ValueError(msg)
-        return self
 
 
 class VariantRole(StrEnum):

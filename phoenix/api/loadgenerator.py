@@ -8,6 +8,7 @@ from pydantic import Field
 
 from phoenix.api.loadprofile import LoadProfileSpec
 from phoenix.api.process import PROCESS_COLUMNS, ProcessSpec, ProcessStatus, RestartPolicy
+from phoenix.api.sources import ReplaySource
 from phoenix.apimachinery.meta import KindInfo, Resource
 from phoenix.apimachinery.model import Model
 from phoenix.apimachinery.units import Duration
@@ -21,10 +22,11 @@ class Target(Model):
 
 
 class LoadGeneratorSpec(ProcessSpec):
-    """A complete load: resolved profile, seed, targets and end."""
+    """A complete load: resolved profile or recording, seed, targets and end."""
 
     restart_policy: RestartPolicy = Field(default=RestartPolicy.ON_FAILURE, description="when it restarts")
     profile: LoadProfileSpec = Field(default_factory=LoadProfileSpec, description="the resolved profile")
+    replay: ReplaySource | None = Field(default=None, description="a recording in place of the profile")
     seed: int = Field(default=1, ge=0, description="same seed, same bytes")
     scale: float = Field(default=1.0, gt=0, description="multiplies the model's number of services")
     interval: Duration = Field(default=Duration("1s"), description="time between ticks; one time stamp a tick")
