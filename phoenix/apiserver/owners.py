@@ -50,8 +50,12 @@ class Owners:
 
     @property
     def untouched(self) -> bool:
-        """Whether a write that changes nothing else changes nothing at all."""
-        return self._sent is None
+        """Whether a write that changes nothing else changes nothing at all.
+
+        As upstream, times alone are no change: an apply of a list without its defaults "changes" the list until the
+        defaults are filled in again, and would write the object anew each time.
+        """
+        return self._sent is None or _without_times(self._sent) == _without_times(self.stored)
 
     def after(self, old: Wire, new: Wire, now: datetime) -> Managed | None:
         """What to store; None for nothing. `old` and `new` are without managedFields, with all their defaults."""
@@ -82,6 +86,14 @@ class Owners:
             except InvalidEntry:
                 pass  # as upstream: a client that does not understand managedFields cannot break them
         return stored_entries(self.stored)
+
+
+def _without_times(managed: Any) -> Any:
+    if not isinstance(managed, list) or not all(isinstance(entry, dict) for entry in managed):
+        return managed
+    entries = [{key: value for key, value in entry.items() if key != "time"} for entry in managed]
+    writer = ("manager", "operation", "apiVersion", "subresource")
+    return sorted(entries, key=lambda entry: [str(entry.get(name)) for name in writer])  # not by time, as stored
 
 
 def take_managed(wire: Any) -> Any:

@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from phoenix.aio.clock import SYSTEM_CLOCK
+from phoenix.apimachinery.conditions import timestamp
+from tests.harness.eventually import eventually
 from tests.integration.apiserver.conftest import EXPERIMENTS, Answer, Http, experiment
 
 APPLY = "application/apply-patch+yaml"
@@ -44,6 +47,26 @@ async def test_apply_creates_then_merges_then_does_nothing(http: Http) -> None:
     assert other.body["spec"]["analysis"]["confidence"] == 0.9
     assert owners(other)["other", "Apply", ""] == {"f:spec": {"f:analysis": {"f:confidence": {}}}}
     assert other.body["metadata"]["generation"] == 2
+
+
+async def _second() -> str:
+    return timestamp(SYSTEM_CLOCK.now())
+
+
+async def test_a_list_applied_again_without_its_defaults_is_no_write(http: Http) -> None:
+    path = "/apis/phoenix.io/v1alpha1/pricebooks/b?fieldManager=me"
+    meters = [{"unit": "activeSeries", "tiers": [{"price": 4.0, "per": 1000}]}]
+    book = {"apiVersion": "phoenix.io/v1alpha1", "kind": "PriceBook", "metadata": {"name": "b"}}
+    book["spec"] = {"vendor": "x", "product": "y", "currency": "USD", "confidence": "sure", "meters": meters}
+    made = await http("PATCH", path, book, content_type=APPLY)
+    assert made.body["spec"]["meters"][0]["lowFactor"] == 1.0
+    second = made.body["metadata"]["managedFields"][0]["time"]
+    await eventually(_second, lambda now: now != second, within_s=5, what="the next second")
+    again = await http("PATCH", path, book, content_type=APPLY)
+    assert again.body == made.body
+    meters[0]["tiers"][0]["price"] = 5.0
+    changed = await http("PATCH", path, book, content_type=APPLY)
+    assert changed.body["metadata"]["managedFields"][0]["time"] > second
 
 
 async def test_what_is_no_longer_applied_goes_unless_others_own_it(http: Http) -> None:
