@@ -95,7 +95,9 @@ class Line:
         self._ports = {name: free_port() for name in (*port_names(config), "meter", "meter-health", "loadgen-health")}
         meter = f"http://127.0.0.1:{self._ports['meter']}/v/baseline"
         with (folder / "collector.yaml").open("w") as file:
-            YAML(typ="safe").dump(fill(config, Values(self._ports, {"meter": meter}, "127.0.0.1", "")), file)
+            whose = {"host": "bench", "deployment": "bench-baseline", "namespace": "default"}
+            values = Values(self._ports, {"meter": meter}, "127.0.0.1", "", whose)
+            YAML(typ="safe").dump(fill(config, values), file)
         self._write("meter", {
             "otlpAddress": self._address("meter"), "healthAddress": self._address("meter-health"),
             "variants": ["baseline"], "windowSeconds": 2.0, "graceSeconds": 1.0,

@@ -60,7 +60,8 @@ def filled(folder: Path) -> tuple[Path, int]:
     ports = {name: free_port() for name in port_names(config)}
     path = folder / f"{uuid4().hex}.yaml"
     with path.open("w") as file:
-        YAML(typ="safe").dump(fill(config, Values(ports, {}, "127.0.0.1", "")), file)
+        whose = {"host": HOST, "deployment": "bench", "namespace": "default"}
+        YAML(typ="safe").dump(fill(config, Values(ports, {}, "127.0.0.1", "", whose)), file)
     return path, ports["health"]
 
 

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from typing import Any, Self
 
 from phoenix.agent import placeholders
 from phoenix.agent.errors import ConfigRejected
 from phoenix.agent.placeholders import Values, has_port, port_names
+from phoenix.api.analysis import QueryEngine
 from phoenix.api.collector import Collector, Engine
 from phoenix.api.loadgenerator import LoadGenerator
 from phoenix.api.meter import Meter
 from phoenix.api.process import MeasurementRef
 from phoenix.apimachinery.conditions import parse_timestamp
+from phoenix.apimachinery.names import LABEL_DEPLOYMENT
 
 ProcessObject = Collector | LoadGenerator | Meter
 
@@ -36,6 +38,8 @@ class HostFacts:
     address: str
     endpoint_file: str
     otelcol_path: str = ""
+    prometheus: str = ""
+    """path of a binary, or URL; empty where the host has none"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,7 @@ class Launch:
         key: differs whenever what runs would differ.
         endpoints: for `${phoenix:endpoint:NAME}`.
         overlap: two of them may run at once on different ports.
+        whose: for `${phoenix:host}`, `${phoenix:deployment}` and `${phoenix:namespace}`; an object never changes them.
     """
 
     program: str
@@ -61,6 +66,7 @@ class Launch:
     endpoints: dict[str, str]
     engine: str
     overlap: bool
+    whose: dict[str, str] = field(default_factory=dict)
 
     @property
     def ports(self) -> list[str]:
@@ -74,7 +80,7 @@ class Launch:
 
     def content(self, facts: HostFacts, ports: Mapping[str, int]) -> bytes:
         """The file with everything filled in (JSON, which is YAML too). Raises ConfigRejected."""
-        values = Values(ports, self.endpoints, facts.address, facts.endpoint_file)
+        values = Values(ports, self.endpoints, facts.address, facts.endpoint_file, self.whose)
         return json.dumps(placeholders.fill(self.config, values), indent=1, ensure_ascii=False).encode() + b"\n"
 
     def to_wire(self) -> dict[str, Any]:
@@ -125,6 +131,11 @@ def _collector(obj: Collector, facts: HostFacts) -> Launch:
         endpoints=dict(spec.endpoints),
         engine=str(spec.engine),
         overlap=_may_overlap(spec.config),
+        whose={
+            "host": facts.name,
+            "deployment": obj.metadata.labels.get(LABEL_DEPLOYMENT, ""),
+            "namespace": obj.metadata.namespace,
+        },
     )
 
 
@@ -160,9 +171,24 @@ def _meter(obj: Meter, facts: HostFacts) -> dict[str, Any]:
         "graceSeconds": spec.grace.seconds,
         "signals": [{"name": signal.name, "query": signal.query} for signal in spec.signals],
         "queries": [query.to_wire() for query in spec.queries],
+        "prometheus": _prometheus(spec.query_engine, facts),
         "critical": [{"name": critical.name, "match": dict(critical.match)} for critical in spec.critical],
         "report": _report(obj, spec.measurement, facts),
     }
+
+
+def _prometheus(engine: QueryEngine, facts: HostFacts) -> dict[str, Any] | None:
+    if engine is not QueryEngine.PROMETHEUS:
+        return None
+    if not facts.prometheus:
+        msg = (
+            f"host {facts.name} has no Prometheus to answer queries: put prometheus on its PATH, or tell its agent "
+            "which with --prometheus"
+        )
+        raise ConfigRejected(msg)
+    if "://" in facts.prometheus:
+        return {"url": facts.prometheus}
+    return {"binary": facts.prometheus, "port": "${phoenix:port:prometheus}"}
 
 
 def _report(obj: ProcessObject, measurement: MeasurementRef | None, facts: HostFacts) -> dict[str, Any] | None:

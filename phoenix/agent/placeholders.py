@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from phoenix.agent.errors import ConfigRejected
 
-_PLACEHOLDER = re.compile(r"\$\{phoenix:(port|endpoint|address|endpointFile)(?::([^}]*))?\}")
+_PLACEHOLDER = re.compile(r"\$\{phoenix:(port|endpoint|address|endpointFile|host|deployment|namespace)(?::([^}]*))?\}")
 
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """What placeholders stand for."""
+    """What placeholders stand for. `whose`: host, deployment and namespace, as far as the object has them."""
 
     ports: Mapping[str, int]
     endpoints: Mapping[str, str]
     address: str
     endpoint_file: str
+    whose: Mapping[str, str] = field(default_factory=dict)
 
 
 def port_names(config: Any) -> list[str]:
@@ -58,7 +59,8 @@ def fill(config: Any, values: Values, where: str = "config") -> Any:
     if "${phoenix:" in filled:
         msg = (
             f"{where}: {config!r} has a placeholder that is not known: use ${{phoenix:port:NAME}}, "
-            "${phoenix:endpoint:NAME}, ${phoenix:address} or ${phoenix:endpointFile}"
+            "${phoenix:endpoint:NAME}, ${phoenix:address}, ${phoenix:host}, ${phoenix:deployment}, "
+            "${phoenix:namespace} or ${phoenix:endpointFile}"
         )
         raise ConfigRejected(msg)
     return filled
@@ -75,6 +77,11 @@ def _value(match: re.Match[str], values: Values, where: str) -> str:
             return str(values.ports[name])
         case "endpoint" if name in values.endpoints:
             return values.endpoints[name]
+        case "host" | "deployment" | "namespace" as which if values.whose.get(which):
+            return values.whose[which]
+        case "host" | "deployment" | "namespace":
+            msg = f"{where}: {match[0]} stands for nothing: the object has none (label phoenix.io/{match[1]})"
+            raise ConfigRejected(msg)
         case _:
             msg = f"{where}: nothing is known under {match[0]}: set spec.endpoints.{name or 'NAME'}"
             raise ConfigRejected(msg)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from phoenix.pipelines.shape import section
+from phoenix.pipelines.shape import component_type, section
 
 RECEIVER = "otlp/phoenix"
 METER_EXPORTER = "otlphttp/phoenix"
@@ -15,6 +15,9 @@ HEALTH = "health_check/phoenix"
 LABELS = "resource/phoenix"
 
 ADDRESS = "${phoenix:address}"
+PLACE = {"deployment": "${phoenix:deployment}", "host": "${phoenix:host}", "namespace": "${phoenix:namespace}"}
+"""Whose series they are, as far as only the agent knows: the same configuration, and hash, on every host."""
+REMOTE_WRITES = ("prometheusremotewrite", "prometheus_remote_write")
 METER_QUEUE_SIZE = 1000
 """Requests that may wait for the meter; more are refused and counted, which makes the run Invalid."""
 
@@ -48,6 +51,20 @@ def meter_exporter() -> dict[str, Any]:
 def label_processor(labels: Mapping[str, str]) -> dict[str, Any]:
     """A resource processor that writes labels over whatever has their names."""
     return {"attributes": [{"key": key, "value": labels[key], "action": "upsert"} for key in sorted(labels)]}
+
+
+def label_remote_writes(config: dict[str, Any], labels: Mapping[str, str]) -> None:
+    """Give every Prometheus remote write exporter these labels, in place; one the user wrote keeps its value.
+
+    Resource attributes do not reach a Prometheus as labels of each series, external labels do.
+    """
+    exporters = section(config, "exporters")
+    for name, settings in exporters.items():
+        if component_type(name) in REMOTE_WRITES and isinstance(settings, Mapping):
+            given = settings.get("external_labels") or {}
+            if isinstance(given, Mapping):
+                exporters[name] = {**settings, "external_labels": {**labels, **given}}
+    config["exporters"] = exporters
 
 
 def add_health_and_telemetry(config: dict[str, Any], *, keep_user_telemetry: bool) -> None:

@@ -42,7 +42,7 @@ def render(
     Args:
         config: `ResolvedPipeline.config`, so its skeleton is sound.
         measurement: given, the render is for measuring; else for a plain deployment.
-        variant_labels: resource attributes added last.
+        variant_labels: resource attributes added last, beside those that say whose data it is.
         path: of `config`, for findings.
 
     Raises:
@@ -50,18 +50,16 @@ def render(
     """
     out: dict[str, Any] = copy.deepcopy(dict(config))
     out["service"]["pipelines"] = pipelines(out)
-    labels = dict(variant_labels or {})
+    whose = dict(inject.PLACE)
     if measurement is None:
         warnings = _for_deployment(out, path)
     else:
-        labels |= {
-            "phoenix.experiment": measurement.experiment,
-            "phoenix.run": str(measurement.run),
-            "phoenix.variant": measurement.variant,
-        }
+        whose |= {
+            "experiment": measurement.experiment, "run": str(measurement.run), "variant": measurement.variant,
+        }  # fmt: skip
         warnings = _for_measurement(out, measurement, path)
-    if labels:
-        _add_labels(out, labels)
+    _add_labels(out, {**(variant_labels or {}), **{f"phoenix.{name}": value for name, value in whose.items()}})
+    inject.label_remote_writes(out, whose)
     keep = measurement is None or measurement.exporters == "Keep"
     inject.add_health_and_telemetry(out, keep_user_telemetry=keep)
     out = {name: value for name, value in out.items() if value or name == "service"}

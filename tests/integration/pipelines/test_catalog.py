@@ -161,6 +161,7 @@ async def through(name: str, request: Request, **parameters: Any) -> list[Point]
     text = json.dumps(rendered(name, **parameters)).replace('"${phoenix:port:telemetry}"', "0")
     for placeholder, value in (
         ("address", "127.0.0.1"), ("port:otlp", "0"), ("port:health", "0"), ("endpoint:meter", meter),
+        ("deployment", "x-v"), ("host", "h"), ("namespace", "default"),
     ):  # fmt: skip
         text = text.replace(f"${{phoenix:{placeholder}}}", value)
     collector = Collector(read_config(text, {}))

@@ -75,6 +75,19 @@ def test_placeholders_are_filled_with_the_right_types() -> None:
     }  # fmt: skip
 
 
+def test_a_collector_is_told_whose_it_is() -> None:
+    whose = {"exporters": {"debug": {"x": "${phoenix:host}/${phoenix:namespace}/${phoenix:deployment}"}}}
+    obj = collector(**whose)
+    with pytest.raises(ConfigRejected, match=r"exporters\.debug\.x: \$\{phoenix:deployment\} stands for nothing"):
+        launch_of(obj, FACTS).content(FACTS, {"otlp": 1, "health": 2})
+    obj.metadata = obj.metadata.model_copy(update={"labels": {"phoenix.io/deployment": "lean"}})
+    launch = launch_of(obj, FACTS)
+    assert json.loads(launch.content(FACTS, {"otlp": 1, "health": 2}))["exporters"]["debug"] == {"x": "h1/default/lean"}
+    assert type(launch).from_wire(launch.to_wire()) == launch
+    old = {key: value for key, value in launch.to_wire().items() if key != "whose"}
+    assert type(launch).from_wire(old).whose == {}  # written by an agent before this one
+
+
 @pytest.mark.parametrize("text", ["${phoenix:endpoint:nowhere}", "${phoenix:pid}", "x${phoenix:port:none}"])
 def test_unknown_placeholders_are_named_with_their_path(text: str) -> None:
     with pytest.raises(ConfigRejected, match=r"config\.exporters\[0\]"):

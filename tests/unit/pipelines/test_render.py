@@ -8,12 +8,17 @@ from typing import Any
 import pytest
 
 from phoenix.api.pipeline import DeploymentMeasurement
+from phoenix.engine import check
 from phoenix.pipelines.errors import PipelineError, Severity
 from phoenix.pipelines.lint import lint
 from phoenix.pipelines.render import Rendered, render
 from phoenix.pipelines.tee import TeeReport, hostmetrics_tee, otlp_tee
 
 OTLP_ADDRESS = "${phoenix:address}:${phoenix:port:otlp}"
+PLACE = [
+    {"key": f"phoenix.{name}", "value": f"${{phoenix:{name}}}", "action": "upsert"}
+    for name in ("deployment", "host", "namespace")
+]
 MEASUREMENT = DeploymentMeasurement(experiment="lean", run=2, variant="candidate")
 READER = {
     "pull": {
@@ -54,13 +59,13 @@ def test_a_deployment_keeps_its_ends_and_gets_health_telemetry_and_labels() -> N
         "telemetry": {"logs": {"level": "warn"}, "metrics": {"level": "none"}},
     }
     before = copy.deepcopy(given)
-    rendered = render(given, variant_labels={"phoenix.variant": "edge"})
+    rendered = render(given, variant_labels={"place": "edge", "phoenix.host": "nobody else's to write"})
     assert given == before
     assert rendered.config == {
         "receivers": given["receivers"],
         "processors": {
             "batch": None,
-            "resource/phoenix": {"attributes": [{"key": "phoenix.variant", "value": "edge", "action": "upsert"}]},
+            "resource/phoenix": {"attributes": [*PLACE, {"key": "place", "value": "edge", "action": "upsert"}]},
         },
         "exporters": given["exporters"],
         "extensions": {
@@ -80,8 +85,27 @@ def test_a_deployment_keeps_its_ends_and_gets_health_telemetry_and_labels() -> N
     assert rendered.findings == ()
 
 
-def test_without_labels_no_processor_is_added() -> None:
-    assert list(render(config()).config["processors"]) == ["batch"]
+@pytest.mark.parametrize("kind", ["prometheusremotewrite", "prometheus_remote_write/b"])
+def test_what_is_pushed_to_a_prometheus_has_the_labels_of_what_is_scraped(kind: str) -> None:
+    given = config(
+        exporters={kind: {"endpoint": "http://p/api/v1/write", "external_labels": {"host": "mine", "k": "v"}}}
+    )
+    given["service"]["pipelines"]["metrics"]["exporters"] = [kind]
+    keep = MEASUREMENT.model_copy(update={"exporters": "Keep"})
+    measured, plain = render(given, measurement=keep), render(given)
+    place = {"deployment": "${phoenix:deployment}", "host": "mine", "namespace": "${phoenix:namespace}", "k": "v"}
+    run = {"experiment": "lean", "run": "2", "variant": "candidate"}
+    assert plain.config["exporters"][kind] == {"endpoint": "http://p/api/v1/write", "external_labels": place}
+    assert measured.config["exporters"][kind]["external_labels"] == place | run
+    assert given["exporters"][kind]["external_labels"] == {"host": "mine", "k": "v"}
+    # Exporters are no part of what a verdict names.
+    assert check(plain.config) == check(measured.config) == []
+
+
+def test_external_labels_that_are_none_are_left_for_the_engine_to_refuse() -> None:
+    given = config(exporters={"prometheusremotewrite": {"endpoint": "http://p", "external_labels": ["a"]}})
+    given["service"]["pipelines"]["metrics"]["exporters"] = ["prometheusremotewrite"]
+    assert any("external_labels" in str(finding) for finding in check(render(given).config))
 
 
 @pytest.mark.parametrize(
@@ -130,7 +154,9 @@ def test_a_measurement_replaces_both_ends() -> None:
         "receivers": ["otlp/phoenix"], "processors": ["batch", "resource/phoenix"], "exporters": ["otlphttp/phoenix"],
     }  # fmt: skip
     assert out["processors"]["resource/phoenix"]["attributes"] == [
+        PLACE[0],
         {"key": "phoenix.experiment", "value": "lean", "action": "upsert"},
+        *PLACE[1:],
         {"key": "phoenix.run", "value": "2", "action": "upsert"},
         {"key": "phoenix.variant", "value": "candidate", "action": "upsert"},
     ]
