@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
+import signal
+import socket
 import subprocess
 import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
 
+import aiohttp
 import pytest
 
 from tests.harness.cluster import ROOT
 
 WHY = "the real Collector is not built: `make otelcol` builds it where Go is"
+OTLP = {"Content-Type": "application/x-protobuf"}
+_PATIENCE = aiohttp.ClientTimeout(total=20)
 
 
 def binary() -> str:
@@ -26,3 +35,90 @@ def required() -> str:
     if not path:
         pytest.skip(WHY)
     return path
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports nobody listens at now, all different."""
+    held = [socket.socket() for _ in range(count)]
+    try:
+        for one in held:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in held]
+    finally:
+        for one in held:
+            one.close()
+
+
+class Ended(RuntimeError):
+    """The Collector ended by itself; the text is the end of what it said."""
+
+
+class Collector:
+    """One running process, and an HTTP session to speak with it. Made by `running`."""
+
+    def __init__(self, process: asyncio.subprocess.Process, session: aiohttp.ClientSession, log: Path) -> None:
+        self.process, self._session, self._log = process, session, log
+
+    def said(self) -> str:
+        """All it has written to stderr."""
+        return self._log.read_text("utf-8", "replace")
+
+    async def get(self, port: int, path: str) -> tuple[int, str]:
+        """Status and text; status 0 where nothing answers."""
+        try:
+            async with self._session.get(f"http://127.0.0.1:{port}{path}", timeout=_PATIENCE) as answer:
+                return answer.status, await answer.text()
+        except aiohttp.ClientError:
+            return 0, ""
+
+    async def send(self, port: int, data: bytes = b"") -> int:
+        """Status of an OTLP/HTTP request of metrics; 0 where nothing answers."""
+        url = f"http://127.0.0.1:{port}/v1/metrics"
+        try:
+            async with self._session.post(url, data=data, headers=OTLP, timeout=_PATIENCE) as answer:
+                await answer.read()
+                return answer.status
+        except aiohttp.ClientError:
+            return 0
+
+    async def takes_metrics(self, *ports: int) -> None:
+        """Wait until its OTLP receivers answer. Raises Ended where it ends instead, TimeoutError after 30 s."""
+        async with asyncio.timeout(30):
+            for port in ports:
+                while not await self.send(port):
+                    if self.process.returncode is not None:
+                        raise Ended(self.said()[-500:])
+                    await asyncio.sleep(0.02)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        self.process.send_signal(number)
+
+    async def ended(self, within_s: float = 20.0) -> int:
+        """Its exit code, once it has ended. Raises TimeoutError."""
+        async with asyncio.timeout(within_s):
+            return await self.process.wait()
+
+    async def stop(self) -> int:
+        """SIGTERM, and its exit code."""
+        if self.process.returncode is None:
+            self.signal(signal.SIGTERM)
+        return await self.ended()
+
+
+@contextlib.asynccontextmanager
+async def running(path: str, config: Path, *more: str) -> AsyncIterator[Collector]:
+    """The Collector with a configuration; it is killed at the end where it still runs."""
+    log = config.with_suffix(".log")
+    with log.open("wb") as opened:
+        process = await asyncio.create_subprocess_exec(
+            path, "--config", str(config), *more, stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL, stderr=opened,
+        )  # fmt: skip
+    try:
+        async with aiohttp.ClientSession() as session:
+            yield Collector(process, session, log)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
