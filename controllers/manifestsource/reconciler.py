@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from controllers.manifestsource.keeping import Keeper, Memory, report_of
@@ -79,6 +80,9 @@ class ManifestSourceReconciler:
             self._forget(name)
             await self._say(source, Report(suspended=True))
             return Result()
+        if not source.status.conditions:
+            # Thousands of manifests take seconds to read.
+            source = await self._say(source, Report(reconciling=f"reading {source.spec.path}"))
         memory = self._memory(source)
         tree = self._trees.tree(name, settings_of(source))
         try:
@@ -106,10 +110,9 @@ class ManifestSourceReconciler:
         keeper = self._keeper(source, memory, tree)
         needed = keeper.needed(snapshot, full=full)
         if len(needed) >= _MANY and any(what is Need.APPLY for what in needed.values()):
-            interim = report_of(
-                keeper, snapshot, None, stalled="", reconciling=f"applying {len(needed)} of {snapshot.revision[:19]}"
-            )
-            source = keeper.source = await self._say(source, interim)
+            words = f"applying {len(needed)} of {snapshot.revision[:19]}"
+            interim = report_of(keeper, snapshot, None, stalled="", reconciling=words)
+            source = keeper.source = await self._say(source, replace(interim, beginning=True))
         await keeper.apply(snapshot, needed)
         delay_s = source.spec.prune_delay.seconds
         pruned = await keeper.prune(snapshot, settled=snapshot.unchanged_s >= delay_s)

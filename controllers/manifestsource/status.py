@@ -35,6 +35,7 @@ class Report:
         inventory: everything applied, None: as before.
         held: how many objects would be deleted, and why they are not.
         dry_run: nothing was done.
+        beginning: nothing was done yet: what `reconciling` tells of begins now.
     """
 
     revision: str = ""
@@ -53,6 +54,7 @@ class Report:
     hold: Hold | None = None
     dry_run: bool = False
     suspended: bool = False
+    beginning: bool = False
 
     @property
     def changed(self) -> int:
@@ -89,6 +91,9 @@ def _entry(ident: ObjectId) -> InventoryEntry:
 
 
 def _count(status: ManifestSourceStatus, report: Report, now: datetime) -> None:
+    if report.beginning:
+        status.counts = ManifestCounts(files=report.files, objects=report.objects)
+        return
     # What was last done stays to be seen until something else is done.
     if report.changed or report.failed or report.revision != status.last_attempted_revision:
         status.counts = ManifestCounts(
@@ -165,7 +170,7 @@ def _kept(report: Report) -> str:
     match report.hold:
         case Hold.NOT_ASKED:
             return f"; {report.held} no longer in the directory are kept (spec.prune is false)"
-        case None:
+        case None | Hold.EMPTY:  # the fault of an empty directory says so itself
             return ""
         case _:
             return f"; nothing is pruned ({report.held} would be)"
