@@ -273,6 +273,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def start(program: str, config: UpConfig) -> int:
     """Run to the end; the exit code, see `main`."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("watchfiles").setLevel(logging.WARNING)  # its line for each change says nothing of what changed
     try:
         uvloop.run(run_until_signal(config))
     except (*REFUSALS, BaseExceptionGroup) as error:
