@@ -19,7 +19,7 @@ from phoenix.engine.config.ids import ComponentId
 from phoenix.engine.config.section import Section
 from phoenix.engine.data import Metrics
 from phoenix.engine.errors import ConsumeError
-from phoenix.engine.plan.shape import Later, at_once
+from phoenix.engine.plan.shape import Later, Shape, at_once
 from phoenix.engine.telemetry import Telemetry
 
 
@@ -97,6 +97,16 @@ def _not_counted(_before: int, _after: int) -> None:
     """For work that counts nothing of its own."""
 
 
+class InPlace(Protocol):
+    """Work that remembers points, on payloads of a known shape; it shares what it remembers with the work's `run`."""
+
+    def bind(self, metrics: Metrics, shape: Shape) -> Any | None:
+        """What `apply` needs of a shape, from a payload of it; None: such payloads must be run."""
+
+    def apply(self, data: bytes, bound: Any) -> tuple[bool, Metrics | None]:
+        """(whether it could, what is left) for a payload of a bound shape; nothing has changed where it could not."""
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
     """A processor that only computes: one request into another, None when nothing is left to hand on."""
@@ -109,6 +119,16 @@ class Work:
     may be added up by `merge_points`, and are left alone otherwise."""
     passed: Callable[[int, int], None] = _not_counted
     """told how many points each request had before and after, for counters of its own"""
+    durations_ns: frozenset[int] | None = None
+    """what it does depends on identity, but for setting times to each other, and to themselves truncated to multiples
+    of these; it merges nothing before it has done so. None: not so."""
+    in_place: InPlace | None = None
+    """for work that remembers points: how it changes the values of payloads of a known shape"""
+
+    @property
+    def plannable(self) -> bool:
+        """Whether there is a way to do it other than running it on every payload."""
+        return self.by_identity or self.durations_ns is not None or self.in_place is not None
 
     def do(self, metrics: Metrics) -> Metrics | None:
         """Run it on a request, which then belongs to it.

@@ -13,7 +13,8 @@ from phoenix.engine.config.document import Document, Pipeline
 from phoenix.engine.config.ids import ComponentId
 from phoenix.engine.data import Metrics
 from phoenix.engine.errors import ConsumeError
-from phoenix.engine.plan.run import PlannedRun, Stage
+from phoenix.engine.plan.run import PlannedRun
+from phoenix.engine.plan.segment import Stage
 from phoenix.engine.plan.shape import Later, at_once
 from phoenix.engine.telemetry import Telemetry
 
@@ -159,7 +160,7 @@ def _chain(
     """Wire one pipeline from its exporters to its head; what it makes is added to `made`, last processor first."""
     consumer: Consumer = outputs[0] if len(outputs) == 1 else FanOut(outputs)
     mutates = len(outputs) == 1 and outputs[0].mutates
-    waiting: list[tuple[Settings, Stage]] = []  # processors that decide by identity, last first: one run
+    waiting: list[tuple[Settings, Stage]] = []  # processors that can be planned, last first: one run
 
     def run() -> None:
         nonlocal consumer
@@ -172,7 +173,7 @@ def _chain(
         defined = document.processors[name]
         own = replace(settings(name, defined.path), path=f"{defined.path} in service.pipelines.{pipeline.id}")
         make = defined.factory.work
-        if make is not None and make(own, defined.config).by_identity:
+        if make is not None and make(own, defined.config).plannable:
             waiting.append((own, Stage.of(partial(make, own, defined.config), name, telemetry)))
             mutates = True
             continue

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TypeVar
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 from phoenix.engine.config.values import Unresolved
+from phoenix.engine.ottl.ast import Statement
 from phoenix.engine.ottl.compiler import Compiler, Predicate, infer_level
 from phoenix.engine.ottl.context import Context
 from phoenix.engine.ottl.errors import OttlError, OttlSyntaxError
 from phoenix.engine.ottl.parser import parse_condition, parse_statement
 from phoenix.engine.ottl.signature import Function
+from phoenix.engine.ottl.timelaws import durations_of
 
 
 class ErrorMode(StrEnum):
@@ -78,6 +80,9 @@ class Group:
     error_mode: ErrorMode | None = field(default=None)
     by_identity: bool = False
     """what the group does to an item does not depend on times or values"""
+    durations_ns: frozenset[int] | None = None
+    """what it does depends on identity, but for setting times to each other, and to themselves truncated to multiples
+    of these; None: not so, or it sets none"""
 
 
 T = TypeVar("T")
@@ -131,10 +136,10 @@ def compile_group(
         return None
     compiler = Compiler(level, bare, functions)
     rules, tests = [], []
+    durations: list[frozenset[int]] = []
     for index, source, node in parsed_rules:
         try:
-            where = compiler.condition(node.where) if node.where is not None else None
-            rules.append(Rule(source, where, compiler.editor(node.editor)))
+            rules.append(_rule(compiler, level, source, node, durations))
         except OttlSyntaxError as error:
             faults += 1
             on_statement(index, str(error))
@@ -144,7 +149,26 @@ def compile_group(
         except OttlSyntaxError as error:
             faults += 1
             on_condition(index, str(error))
-    return None if faults else Group(level, tuple(rules), tuple(tests), by_identity=compiler.by_identity)
+    return None if faults else _group(Group(level, tuple(rules), tuple(tests)), compiler.by_identity, durations)
+
+
+def _group(made: Group, by_identity: bool, durations: Sequence[frozenset[int]]) -> Group:
+    """The group with what is known of what it depends on."""
+    if durations and by_identity:
+        return replace(made, durations_ns=frozenset().union(*durations))
+    return replace(made, by_identity=by_identity)
+
+
+def _rule(compiler: Compiler, level: str, source: str, node: Statement, durations: list[frozenset[int]]) -> Rule:
+    """A statement compiled; one that sets a time by rule adds its durations, and counts as one by identity."""
+    where = compiler.condition(node.where) if node.where is not None else None
+    of_times = durations_of(node.editor) if level == "datapoint" else None
+    by_identity = compiler.by_identity
+    edit = compiler.editor(node.editor)
+    if of_times is not None:
+        compiler.by_identity = by_identity
+        durations.append(of_times)
+    return Rule(source, where, edit)
 
 
 def any_holds(tests: Sequence[Test], context: Context, faults: Faults) -> bool:

@@ -66,14 +66,14 @@ def points_of_request(request: ExportMetricsServiceRequest) -> Iterator[tuple[An
                         yield point, data
 
 
-def numbered(data: bytes) -> ExportMetricsServiceRequest:
-    """The payload decoded, each point with its number from 0 and all times equal."""
+def numbered(data: bytes, *, time: int = _TIME, start: int = _START) -> ExportMetricsServiceRequest:
+    """The payload decoded, each point with its number from 0, one time, and one start time if it has any."""
     request: ExportMetricsServiceRequest = ExportMetricsServiceRequest.FromString(data)
     for number, (point, _) in enumerate(points_of_request(request)):
         _give(point, number)
-        point.time_unix_nano = _TIME
+        point.time_unix_nano = time
         if point.start_time_unix_nano:
-            point.start_time_unix_nano = _START
+            point.start_time_unix_nano = start
     return request
 
 

@@ -9,21 +9,22 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality
+import numpy as np
 
 from phoenix.engine.component import Settings, Work
 from phoenix.engine.config.section import OTELCOL, Section
 from phoenix.engine.data import Metrics
+from phoenix.engine.plan.shape import Shape
+from phoenix.engine.plan.table import Table
+from phoenix.engine.processors.inplace import CUMULATIVE, DELTA, Bound, Flags, Words, bind, rewritten
 from phoenix.engine.processors.match import parse_names
 from phoenix.engine.processors.streams import NO_RECORDED_VALUE, MetricOf, drop_metrics, keep_points
 from phoenix.engine.processors.sync import computing
 
-_CUMULATIVE = AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE
-_DELTA = AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA
 _TYPES = ("sum", "histogram")
 _SWEEP_S = 60.0
 
@@ -90,10 +91,10 @@ def _chosen(section: Section) -> Chosen:
 
 @dataclass(slots=True)
 class _Last:
-    """The last point of a stream."""
+    """The last point of a stream of histograms."""
 
     time: int
-    value: float
+    count: int
     sum: float = 0.0
     buckets: list[int] = field(default_factory=list)
     bounds: list[float] = field(default_factory=list)
@@ -106,7 +107,9 @@ class Converter:
         self._config = config
         self._now_s = now_s
         self._started_ns = int(now_s() * 1e9)
-        self._last: dict[Hashable, _Last] = {}
+        self._numbers = Table(start="u8", time="u8", integer="i8", double="f8")
+        """by stream, type of number and start; its last value is in the column of its type"""
+        self._histograms: dict[tuple[bytes, int], _Last] = {}
         self._swept_s = now_s()
 
     def run(self, metrics: Metrics) -> Metrics | None:
@@ -114,19 +117,22 @@ class Converter:
         self._sweep()
         return metrics if drop_metrics(metrics.mutable(), self._metric) else None
 
-    def _metric(self, of: MetricOf) -> bool:
-        """Convert one metric; whether all of it is gone."""
-        metric, kind = of.metric, of.kind
-        if kind not in _TYPES or not self._config.converts(metric.name, kind):
+    def _converts(self, of: MetricOf) -> bool:
+        if of.kind not in _TYPES or not self._config.converts(of.metric.name, of.kind):
             return False
         data = of.data
-        if data.aggregation_temporality != _CUMULATIVE or (kind == "sum" and not data.is_monotonic):
+        if data.aggregation_temporality != CUMULATIVE or (of.kind == "sum" and not data.is_monotonic):
             return False
-        if kind == "histogram" and not data.data_points:
+        return of.kind == "sum" or bool(data.data_points)
+
+    def _metric(self, of: MetricOf) -> bool:
+        """Convert one metric; whether all of it is gone."""
+        if not self._converts(of):
             return False
-        convert = self._number if kind == "sum" else self._histogram
+        data = of.data
+        convert = self._number if of.kind == "sum" else self._histogram
         keep_points(data.data_points, lambda point: convert(of, point))
-        data.aggregation_temporality = _DELTA
+        data.aggregation_temporality = DELTA
         return not data.data_points
 
     def _number(self, of: MetricOf, point: Any) -> bool:
@@ -136,40 +142,110 @@ class Converter:
         value = getattr(point, name)
         if math.isnan(value):
             return True
-        key = of.stream(point, name, point.start_time_unix_nano)
-        last = self._last.get(key)
-        self._last[key] = _Last(point.time_unix_nano, value)
-        if last is None:
+        known, column = self._numbers, name.removeprefix("as_").replace("int", "integer")
+        start = point.start_time_unix_nano
+        key = (of.stream(point), column, start)
+        row = known.find(key)
+        if first := row < 0:
+            row = known.add(key)
+        last_time, last_value = int(known["time"][row]), known[column][row].item()
+        known["start"][row], known["time"][row], known[column][row] = start, point.time_unix_nano, value
+        if first:
             return self._first(point)
-        point.start_time_unix_nano = last.time
-        if value < last.value:
+        point.start_time_unix_nano = last_time
+        if value < last_value:
             return False
-        setattr(point, name, value - last.value)
+        setattr(point, name, value - last_value)
         return True
+
+    def bind(self, metrics: Metrics, shape: Shape) -> Bound | None:
+        """What to convert of payloads of the shape; None: they are converted point by point."""
+        return bind(metrics, shape, self._converts, CUMULATIVE)
+
+    def apply(self, data: bytes, bound: Bound) -> tuple[bool, Metrics | None]:
+        """(whether it could, what is left) for a payload of a bound shape; nothing has changed where it could not."""
+        self._sweep()
+        known = self._numbers
+        starts, times, raw = bound.columns(data)
+        integers, doubles = raw.view(np.int64), raw.view(np.float64)
+        counts = bound.recorded & (bound.integer | ~np.isnan(doubles))
+        rows = self._rows(bound, starts)
+        old = rows >= 0
+        with np.errstate(all="ignore"):
+            less = np.where(bound.integer, integers < known["integer"][rows], doubles < known["double"][rows])
+            grown = integers - known["integer"][rows]
+            delta = np.where(bound.integer, grown.view(np.uint64), (doubles - known["double"][rows]).view(np.uint64))
+        if (bound.integer & old & ~less & (grown < 0)).any():
+            return False, None  # more than an integer holds
+        kept, made = old & ~less, starts
+        if old.all():
+            made = known["time"][rows]
+        else:
+            made = np.where(old, known["time"][rows], 0 if self._config.initial_value == "keep" else starts)
+            kept |= ~old & self._firsts(starts, times)
+            delta = np.where(old, delta, raw)
+        # NB: a point that is no number stays as it is, and is not remembered.
+        not_a_number = bound.recorded & ~counts
+        made, delta = np.where(not_a_number, starts, made), np.where(not_a_number, raw, delta)
+        self._remember(bound, counts, starts, times, raw)
+        result = rewritten(data, bound, (made, None, delta), bound.recorded & kept | not_a_number, DELTA)
+        return True, result
+
+    def _rows(self, bound: Bound, starts: Words) -> Any:
+        """Row of each point's stream, -1 where there is none; those of the last payload, where starts are the same."""
+        known = self._numbers
+        stale = bound.rows < 0
+        if bound.version != known.version:
+            bound.version = known.version
+            stale[:] = True
+        else:
+            stale |= known["start"][bound.rows] != starts
+        for index in np.flatnonzero(stale).tolist():
+            column = "integer" if bound.integer[index] else "double"
+            bound.rows[index] = known.find((bound.streams[index], column, int(starts[index])))
+        return bound.rows
+
+    def _remember(self, bound: Bound, counts: Flags, starts: Words, times: Words, raw: Words) -> None:
+        known = self._numbers
+        for index in np.flatnonzero(counts & (bound.rows < 0)).tolist():
+            column = "integer" if bound.integer[index] else "double"
+            bound.rows[index] = known.add((bound.streams[index], column, int(starts[index])))
+        rows = bound.rows[counts]
+        known["start"][rows], known["time"][rows] = starts[counts], times[counts]
+        for column, chosen in (("integer", counts & bound.integer), ("double", counts & ~bound.integer)):
+            values = known[column]
+            values[bound.rows[chosen]] = raw[chosen].view(values.dtype)
+
+    def _firsts(self, starts: Words, times: Words) -> Flags:
+        """Which points would be kept if each were the first of its stream."""
+        if self._config.initial_value == "auto":
+            first: Flags = (starts >= self._started_ns) & (times != starts)
+            return first
+        return np.full(len(starts), self._config.initial_value == "keep")
 
     def _histogram(self, of: MetricOf, point: Any) -> bool:
         if point.flags & NO_RECORDED_VALUE:
             return False
-        key = of.stream(point, point.start_time_unix_nano)
-        last = self._last.get(key)
+        key = of.stream(point), point.start_time_unix_nano
+        last = self._histograms.get(key)
         total = point.sum
         if math.isnan(total) and last is not None:
             total = last.sum
         now = _Last(point.time_unix_nano, point.count, total, list(point.bucket_counts), list(point.explicit_bounds))
         if last is None:
-            self._last[key] = now
+            self._histograms[key] = now
             kept = self._first(point)
             point.ClearField("min")
             point.ClearField("max")
             return kept
         alike = len(now.buckets) == len(last.buckets) and now.bounds == last.bounds
-        if alike and (now.value < last.value or any(a < b for a, b in zip(now.buckets, last.buckets, strict=True))):
+        if alike and (now.count < last.count or any(a < b for a, b in zip(now.buckets, last.buckets, strict=True))):
             return False  # NB: the collector counts on from the point before the reset, too
-        self._last[key] = now
+        self._histograms[key] = now
         if not alike:
             return False
         point.start_time_unix_nano = last.time
-        point.count -= int(last.value)
+        point.count -= last.count
         if point.HasField("sum") and not math.isnan(point.sum):
             point.sum = total - last.sum
         point.bucket_counts[:] = [a - b for a, b in zip(now.buckets, last.buckets, strict=True)]
@@ -190,13 +266,15 @@ class Converter:
         if stale_s and now_s - self._swept_s >= min(stale_s, _SWEEP_S):
             self._swept_s = now_s
             before = int((now_s - stale_s) * 1e9)
-            for key in [key for key, last in self._last.items() if last.time < before]:
-                del self._last[key]
+            self._numbers.drop("time", before)
+            for key in [key for key, last in self._histograms.items() if last.time < before]:
+                del self._histograms[key]
 
 
 def work(_settings: Settings, config: Config) -> Work:
     """What the processor does."""
-    return Work(Converter(config).run)
+    converter = Converter(config)
+    return Work(converter.run, in_place=converter)
 
 
 FACTORY = computing(("cumulative_to_delta", "cumulativetodelta"), parse, work)

@@ -1,15 +1,18 @@
-"""Streams: points of one series, as processors know them that remember; and the walk that changes or drops points."""
+"""Streams: points of one series, as processors know them that remember; and the walk that changes or drops points.
+
+A stream is known by a digest of 128 bits of its identity: among a billion streams the chance that any two share one is
+less than one in 10^20.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
-
-from phoenix.engine.merge import attributes_key
+from xxhash import xxh3_128_digest
 
 NO_RECORDED_VALUE = 1
 """Flag of a point that says only that its series has ended."""
@@ -22,16 +25,61 @@ class MetricOf:
     metric: Metric
     kind: str
     """gauge, sum, histogram, exponential_histogram or summary"""
-    identity: Hashable
+    identity: bytes
 
     @property
     def data(self) -> Any:
         """What holds its points."""
         return getattr(self.metric, self.kind)
 
-    def stream(self, point: Any, *more: Hashable) -> Hashable:
-        """The identity of a point's stream."""
-        return self.identity, attributes_key(point.attributes), more
+    def stream(self, point: Any) -> bytes:
+        """The identity of a point's stream; the order of attributes does not matter."""
+        return xxh3_128_digest(self.identity + _attributes(point.attributes))
+
+
+def _attributes(pairs: Iterable[Any]) -> bytes:
+    """One encoding for a set of attributes in whatever order."""
+    encoded = {pair.SerializeToString() for pair in pairs}
+    return b"".join([b"%d:%b" % (len(pair), pair) for pair in sorted(encoded)])
+
+
+class _Identities:
+    """Of the metrics of one resource after another."""
+
+    def __init__(self, resource: Any) -> None:
+        self._resource = _attributes(resource.resource.attributes)
+
+    def of_scope(self, scope: Any) -> bytes:
+        """What identifies the metrics of a scope, but for what they have of their own."""
+        named = (self._resource, scope.scope.name.encode(), scope.scope.version.encode())
+        return _joined(*named, _attributes(scope.scope.attributes))
+
+    @staticmethod
+    def of_metric(metric: Metric, of_scope: bytes) -> MetricOf | None:
+        """The metric with its identity; None if it has no data."""
+        kind = metric.WhichOneof("data")
+        if not kind:
+            return None
+        data = getattr(metric, kind)
+        shape = getattr(data, "aggregation_temporality", 0), getattr(data, "is_monotonic", False)
+        own = f"{kind} {shape[0]} {shape[1]:d}".encode()
+        identity = xxh3_128_digest(_joined(of_scope, metric.name.encode(), metric.unit.encode(), own))
+        return MetricOf(metric, kind, identity)
+
+
+def _joined(*parts: bytes) -> bytes:
+    return b"".join([b"%d:%b" % (len(part), part) for part in parts])
+
+
+def metrics_of(request: ExportMetricsServiceRequest) -> Iterator[MetricOf]:
+    """Each metric that has data, in order."""
+    for resource in request.resource_metrics:
+        identities = _Identities(resource)
+        for scope in resource.scope_metrics:
+            of_scope = identities.of_scope(scope)
+            for metric in scope.metrics:
+                if (of := identities.of_metric(metric, of_scope)) is not None:
+                    yield of
 
 
 def drop_metrics(request: ExportMetricsServiceRequest, gone: Callable[[MetricOf], bool]) -> bool:
@@ -41,23 +89,20 @@ def drop_metrics(request: ExportMetricsServiceRequest, gone: Callable[[MetricOf]
     """
 
     def resource_gone(resource: Any) -> bool:
-        of_resource = attributes_key(resource.resource.attributes)
+        identities = _Identities(resource)
 
         def scope_gone(scope: Any) -> bool:
-            of_scope = (of_resource, scope.scope.name, scope.scope.version, attributes_key(scope.scope.attributes))
-            drop_items(scope.metrics, lambda metric: metric_gone(metric, of_scope))
+            of_scope = identities.of_scope(scope)
+
+            def metric_gone(metric: Metric) -> bool:
+                of = identities.of_metric(metric, of_scope)
+                return of is not None and gone(of)
+
+            drop_items(scope.metrics, metric_gone)
             return not scope.metrics
 
         drop_items(resource.scope_metrics, scope_gone)
         return not resource.scope_metrics
-
-    def metric_gone(metric: Metric, of_scope: Hashable) -> bool:
-        kind = metric.WhichOneof("data")
-        if not kind:
-            return False
-        data = getattr(metric, kind)
-        shape = getattr(data, "aggregation_temporality", 0), getattr(data, "is_monotonic", False)
-        return gone(MetricOf(metric, kind, (of_scope, metric.name, metric.unit, kind, shape)))
 
     drop_items(request.resource_metrics, resource_gone)
     return bool(request.resource_metrics)

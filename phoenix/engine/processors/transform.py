@@ -83,7 +83,20 @@ def work(settings: Settings, config: Config) -> Work:
             raise ConsumeError(str(error), retryable=False) from error
         return metrics
 
-    return Work(run, by_identity=all(group.by_identity for group in config.groups))
+    by_identity = all(group.by_identity for group in config.groups)
+    return Work(run, by_identity=by_identity, durations_ns=_durations(config.groups))
+
+
+def _durations(groups: tuple[Group, ...]) -> frozenset[int] | None:
+    """What times are truncated to by groups that otherwise decide by identity, none of metrics (which could merge)
+    before the last that sets times; None: there are no such times, or others are looked at.
+    """
+    if not all(group.by_identity or group.durations_ns is not None for group in groups):
+        return None
+    setting = [index for index, group in enumerate(groups) if group.durations_ns is not None]
+    if not setting or any(group.level == "metric" for group in groups[: setting[-1]]):
+        return None
+    return frozenset().union(*(group.durations_ns or () for group in groups))
 
 
 FACTORY = computing(("transform",), parse, work)

@@ -7,7 +7,8 @@ from functools import partial
 from phoenix.engine.config.ids import ComponentId
 from phoenix.engine.data import Metrics
 from phoenix.engine.errors import ConsumeError
-from phoenix.engine.plan.run import PlannedRun, Stage
+from phoenix.engine.plan.run import PlannedRun
+from phoenix.engine.plan.segment import Stage
 from phoenix.engine.plan.shape import Shapes
 from phoenix.engine.registry import PROCESSORS
 from phoenix.engine.telemetry import Telemetry
@@ -22,7 +23,8 @@ class Run:
         self.sink = Sink()
         self.shapes = Shapes()
         self.plan = plan
-        self.run = PlannedRun(settings("run", self.telemetry), list(self._stages(processors)), self.sink, plan)
+        self.stages = list(self._stages(processors))
+        self.run = PlannedRun(settings("run", self.telemetry), self.stages, self.sink, plan)
 
     def _stages(self, processors):
         for place, (kind, yaml) in enumerate(processors):

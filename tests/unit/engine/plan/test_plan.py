@@ -166,7 +166,7 @@ async def test_another_value_of_an_attribute_is_another_shape_though_lengths_are
 )  # fmt: skip
 def test_statements_about_values_and_times_do_not_decide_by_identity(statement):
     both = Both(("transform", f"metric_statements: ['{statement}']"))
-    assert not both.on.run._stages[0].work.by_identity
+    assert not both.on.stages[0].work.plannable
 
 
 @pytest.mark.parametrize("how", ["max", "min", "mean", "count"])
@@ -178,7 +178,7 @@ async def test_other_ways_to_aggregate_than_adding_up_are_done_each_time(how):
 async def test_scaling_is_done_each_time():
     scale = "metric_statements: [{context: metric, statements: ['scale_metric(10.0)']}]"
     both = Both(("transform", scale))
-    assert not both.on.run._stages[0].work.by_identity
+    assert not both.on.stages[0].work.plannable
 
 
 async def test_exemplars_go_the_ordinary_way():
