@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from phoenix.analysis.continuity import Continuity, Excess, continuity_of, excess_of, told
 from phoenix.analysis.intervals import MIN_PAIRS, increase
 from phoenix.analysis.model import AnalysisInput, JudgedVariant
 from phoenix.analysis.queries import QueryComparison, compare_queries, query_loss
@@ -34,6 +35,8 @@ class Compared:
     signals: list[SignalComparison]
     coverage: dict[str, Coverage]
     queries: list[QueryComparison]
+    continuity: Continuity
+    excess: Excess
     comparison: Comparison
     reasons: dict[CriterionMetric, str]
 
@@ -49,7 +52,9 @@ def compare(inputs: AnalysisInput, joined: Joined, candidate: JudgedVariant) -> 
     """All figures of one candidate over the complete windows."""
     baseline = totals_of(inputs, joined, inputs.baseline.name)
     totals = totals_of(inputs, joined, candidate.name)
-    signals = compare_signals(inputs, joined, candidate.name)
+    continuity = continuity_of(inputs, joined, candidate.name)
+    excess = excess_of(continuity_of(inputs, joined, inputs.baseline.name), continuity)
+    signals = compare_signals(inputs, joined, candidate.name, excess)
     coverage = critical_coverage(inputs, joined, candidate.name)
     queries = compare_queries(inputs, joined, candidate.name)
     reasons: dict[CriterionMetric, str] = {}
@@ -61,6 +66,7 @@ def compare(inputs: AnalysisInput, joined: Joined, candidate: JudgedVariant) -> 
         comparison.signal_loss, reasons[CriterionMetric.SIGNAL_LOSS] = signal_loss(signals)
         comparison.critical_coverage, reasons[CriterionMetric.CRITICAL_COVERAGE] = total_coverage(coverage)
         comparison.query_loss, reasons[CriterionMetric.QUERY_LOSS] = query_loss(queries)
+        comparison.false_resets, comparison.staleness_gaps = excess.false_resets, excess.gaps
         # Of several candidates one may look better by chance: each gets its share of the error (Bonferroni).
         confidence = 1 - (1 - inputs.analysis.confidence) / len(inputs.candidates)
         comparison.cpu_increase = increase(cpu_pairs(inputs, joined, candidate.name), confidence)
@@ -69,7 +75,9 @@ def compare(inputs: AnalysisInput, joined: Joined, candidate: JudgedVariant) -> 
     few = f"NoData: fewer than {MIN_PAIRS} windows in which both collectors were read"
     for metric in (CriterionMetric.CPU_INCREASE, CriterionMetric.MEMORY_INCREASE):
         reasons[metric] = f"{NOT_COMPARABLE}: {comparison.not_comparable}" if comparison.not_comparable else few
-    return Compared(totals, baseline, signals, coverage, queries, comparison, reasons)
+    for metric in (CriterionMetric.FALSE_RESETS, CriterionMetric.STALENESS_GAPS):
+        reasons[metric] = "NoData: the meter did not tell"
+    return Compared(totals, baseline, signals, coverage, queries, continuity, excess, comparison, reasons)
 
 
 def _reduction(baseline: int, candidate: int) -> float | None:
@@ -117,6 +125,8 @@ def _figure(metric: CriterionMetric, comparison: Comparison) -> float | Interval
         CriterionMetric.CPU_INCREASE: comparison.cpu_increase,
         CriterionMetric.MEMORY_INCREASE: comparison.memory_increase,
         CriterionMetric.QUERY_LOSS: comparison.query_loss,
+        CriterionMetric.FALSE_RESETS: comparison.false_resets,
+        CriterionMetric.STALENESS_GAPS: comparison.staleness_gaps,
     }
     return figures[metric]
 
@@ -142,6 +152,11 @@ def _explain(metric: CriterionMetric, compared: Compared) -> str:
         return listed(parts, 3)
     if metric is CriterionMetric.QUERY_LOSS:
         return listed([f"{part.query.name}: {part.reason()}" for part in compared.queries if part.alike is False], 3)
+    if metric is CriterionMetric.FALSE_RESETS:
+        counters = told(compared.excess.resets_by_metric)
+        return f"counters fell that did not in the baseline, every rate over them is wrong ({counters or 'not named'})"
+    if metric is CriterionMetric.STALENESS_GAPS:
+        return f"series paused that did not in the baseline ({told(compared.excess.gaps_by_metric) or 'not named'})"
     if metric is CriterionMetric.CRITICAL_COVERAGE:
         parts = [
             f"{name} is live in {part.kept} of {part.live} windows"
@@ -153,7 +168,14 @@ def _explain(metric: CriterionMetric, compared: Compared) -> str:
 
 
 def judge_criteria(criteria: Sequence[Criterion], compared: Compared) -> list[CriterionResult]:
-    """Every bound, in order; files of queries without a bound of their own must answer alike throughout."""
-    if compared.queries and all(criterion.metric is not CriterionMetric.QUERY_LOSS for criterion in criteria):
+    """Every bound, in order.
+
+    Without a bound of their own, files of queries must answer alike throughout, and no counter may fall that does not
+    in the baseline; this one is listed only where it is broken.
+    """
+    bound = {criterion.metric for criterion in criteria}
+    if compared.excess.false_resets and CriterionMetric.FALSE_RESETS not in bound:
+        criteria = [*criteria, Criterion(metric=CriterionMetric.FALSE_RESETS, max=0.0)]
+    if compared.queries and CriterionMetric.QUERY_LOSS not in bound:
         criteria = [*criteria, Criterion(metric=CriterionMetric.QUERY_LOSS, max=0.0)]
     return [judge_criterion(criterion, compared) for criterion in criteria]

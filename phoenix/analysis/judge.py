@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from phoenix.analysis.continuity import continuity_of, told
 from phoenix.analysis.cost import Usage, collector_cost, compare_cost, usage_of
 from phoenix.analysis.criteria import NOT_COMPARABLE, Compared, compare, judge_criteria
 from phoenix.analysis.early import find_early_stop
@@ -66,6 +67,8 @@ def _variant(inputs: AnalysisInput, joined: Joined, variant: JudgedVariant, comp
     result = VariantResult(name=variant.name)
     totals = compared.totals if compared is not None else totals_of(inputs, joined, variant.name)
     if totals is not None:
+        found = compared.continuity if compared is not None else continuity_of(inputs, joined, variant.name)
+        result.counter_resets, result.gaps = found.counter_resets, found.gaps
         result.streams, result.active_series = totals.streams, totals.active_series
         result.points, result.samples, result.bytes = totals.points, totals.samples, totals.bytes
         result.duplicates, result.late_points = totals.duplicates, totals.late_points
@@ -142,8 +145,10 @@ def duplicates_reason(compared: Compared) -> str:
     """Why duplicates are a Reject by themselves."""
     assert compared.totals is not None
     assert compared.baseline is not None
+    metrics = told(compared.excess.duplicates_by_metric)
     return (
-        f"{compared.totals.duplicates} duplicates against {compared.baseline.duplicates} of the baseline: points of "
+        f"{compared.totals.duplicates} duplicates against {compared.baseline.duplicates} of the baseline"
+        f"{f' ({metrics})' if metrics else ''}: points of "
         "one series and time, of which a backend keeps one or none; aggregate after attributes are taken away"
     )
 

@@ -13,10 +13,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from phoenix.analysis.continuity import Excess
 from phoenix.analysis.model import AnalysisInput
 from phoenix.analysis.windows import Joined, listed
 from phoenix.api.analysis import Signal
 from phoenix.api.results import SignalResult
+from phoenix.otlp.errors import QueryError
+from phoenix.otlp.signalquery import parse_signal
+from phoenix.promql.syntax import parse, selectors
 from phoenix.samples.model import OutputSample
 
 FLOAT_SLACK = 1e-9
@@ -38,6 +42,9 @@ class SignalComparison:
     max_error_group: str = ""
     problems: set[str] = field(default_factory=set)
     baseline_problems: set[str] = field(default_factory=set)
+    false_resets: int | None = None
+    gaps: int | None = None
+    duplicates: int = 0
     _groups: list[str] = field(default_factory=list)
     _expected: list[float] = field(default_factory=list)
     _found: list[float] = field(default_factory=list)
@@ -98,6 +105,9 @@ class SignalComparison:
             lost=self.lost,
             missing=_named(self.missing),
             extra=_named(self.extra),
+            false_resets=self.false_resets,
+            gaps=self.gaps,
+            duplicates=self.duplicates,
             reason=self.reason(),
         )
 
@@ -116,6 +126,10 @@ class SignalComparison:
             if self.max_error is not None and self.max_error > self.signal.tolerance:
                 text += f" (up to {self.max_error:.3g}{f' in {self.max_error_group}' if self.max_error_group else ''})"
             parts.append(text)
+        if self.false_resets:
+            parts.append(f"its counters fell {self.false_resets} times that the baseline's did not")
+        if self.duplicates:
+            parts.append(f"{self.duplicates} of its points came twice")
         return "; ".join(parts)
 
 
@@ -125,8 +139,8 @@ def _named(groups: Iterable[str]) -> list[str]:
     return names if more <= 0 else [*names[:NAMED_GROUPS], f"… and {more} more"]
 
 
-def compare_signals(inputs: AnalysisInput, joined: Joined, candidate: str) -> list[SignalComparison]:
-    """Each signal of the analysis, over the complete windows of all hosts."""
+def compare_signals(inputs: AnalysisInput, joined: Joined, candidate: str, excess: Excess) -> list[SignalComparison]:
+    """Each signal of the analysis, over the complete windows of all hosts; `excess`: what the candidate broke."""
     comparisons = [SignalComparison(signal) for signal in inputs.analysis.signals]
     for host in sorted(inputs.hosts):
         base, cand = joined.output[host, inputs.baseline.name], joined.output[host, candidate]
@@ -135,7 +149,18 @@ def compare_signals(inputs: AnalysisInput, joined: Joined, candidate: str) -> li
                 comparison.add(base[start], cand[start])
     for comparison in comparisons:
         comparison.finish()
+        names = metrics_of(comparison.signal.query)
+        comparison.false_resets, comparison.gaps = excess.resets_of(names), excess.gaps_of(names)
+        comparison.duplicates = excess.duplicates_of(names)
     return comparisons
+
+
+def metrics_of(query: str) -> frozenset[str]:
+    """Metrics that a signal names."""
+    try:
+        return frozenset({parse_signal(query).metric})
+    except QueryError:
+        return frozenset(part.name for part in selectors(parse(query)) if part.name)
 
 
 def signal_loss(comparisons: list[SignalComparison]) -> tuple[float | None, str]:

@@ -23,6 +23,8 @@ class CriterionMetric(StrEnum):
     CPU_INCREASE = "cpuIncrease"  # ratio: 0.1 is ten per cent more
     MEMORY_INCREASE = "memoryIncrease"  # ratio
     QUERY_LOSS = "queryLoss"  # ratio of answers of rules and dashboards lost or changed, 0 to 1
+    FALSE_RESETS = "falseResets"  # number of times that counters fell which did not in the baseline
+    STALENESS_GAPS = "stalenessGaps"  # number of times that streams paused for a window which did not in the baseline
 
 
 class Criterion(Model):

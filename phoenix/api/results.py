@@ -47,6 +47,11 @@ class SignalResult(Model):
     lost: int = Field(default=0, description="baseline values missing or outside the tolerance")
     missing: list[str] = Field(default_factory=list, description="groups the baseline has and the candidate lacks")
     extra: list[str] = Field(default_factory=list, description="groups only the candidate has")
+    false_resets: int | None = Field(
+        default=None, description="times that counters it reads fell which did not in the baseline; absent: not known"
+    )
+    gaps: int | None = Field(default=None, description="the same for streams that paused for a window")
+    duplicates: int = Field(default=0, description="points it reads that came twice, more than in the baseline")
     reason: str = Field(default="", description="why values were lost, where it can be told")
 
 
@@ -120,6 +125,10 @@ class Comparison(Model):
     signal_loss: float | None = Field(default=None, description="ratio of signal values lost, 0 to 1")
     critical_coverage: float | None = Field(default=None, description="ratio of critical pairs kept, 0 to 1")
     query_loss: float | None = Field(default=None, description="ratio of answers of rules and dashboards lost, 0 to 1")
+    false_resets: int | None = Field(default=None, description="times that counters fell which did not in the baseline")
+    staleness_gaps: int | None = Field(
+        default=None, description="times that streams paused for a window which did not in the baseline"
+    )
     cpu_increase: Interval | None = Field(default=None, description="ratio, with interval")
     memory_increase: Interval | None = Field(default=None, description="ratio, with interval")
     not_comparable: str = Field(default="", description="why CPU and memory do not count, where they do not")
@@ -146,6 +155,10 @@ class VariantResult(Model):
     samples: int | None = Field(default=None, description="Prometheus-type samples")
     bytes: int | None = Field(default=None, description="uncompressed OTLP bytes without phoenix.* labels")
     duplicates: int | None = Field(default=None, description="points with an identity and time already seen")
+    counter_resets: int | None = Field(default=None, description="times that counters fell, real resets among them")
+    gaps: int | None = Field(
+        default=None, description="times that streams came again after a whole window without them"
+    )
     late_points: int | None = Field(default=None, description="points that came after their window's grace")
     cpu_seconds: float | None = Field(default=None, description="CPU over the measured time, seconds")
     uss_bytes: int | None = Field(default=None, description="unique memory, median, bytes")

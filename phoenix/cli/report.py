@@ -110,10 +110,16 @@ _ROWS: tuple[tuple[str, Callable[[VariantResult], float | int | None], Callable[
     ("samples", lambda item: item.samples, count),
     ("bytes (OTLP)", lambda item: item.bytes, size),
     ("duplicates", lambda item: item.duplicates, count),
+    ("counter resets", lambda item: item.counter_resets, count),
+    ("gaps", lambda item: item.gaps, count),
     ("late points", lambda item: item.late_points, count),
     ("CPU", lambda item: item.cpu_seconds, seconds),
     ("memory (USS)", lambda item: item.uss_bytes, size),
 )
+
+
+_WHERE_ANY = ("counter resets", "gaps")
+"""Rows that are shown where there is something in them."""
 
 
 def figures(
@@ -128,6 +134,8 @@ def figures(
         if only is not None and title not in only:
             continue
         before = read(base) if base else None
+        if title in _WHERE_ANY and not before and not any(read(candidate) for candidate in candidates):
+            continue
         cells = [title, show(before)]
         for candidate in candidates:
             cells += [show(read(candidate)), change(before, read(candidate))]

@@ -81,6 +81,8 @@ async def test_the_negative_control_is_rejected_and_the_loss_is_named(phoenix: C
     candidate = by_name(results.variants, "candidate")
     assert candidate.duplicates is not None
     assert candidate.duplicates > 0
+    assert candidate.counter_resets is not None
+    assert sum(signal.duplicates for signal in candidate.signals) > 0
     assert any("user_id" in signal.reason for signal in candidate.signals), candidate.signals
     assert done.status.promotion is None
 
