@@ -69,6 +69,7 @@ class UpConfig:
         host_name: name of this host; None: the machine's.
         catalog: folder of manifests applied at the start; None: none.
         otelcol: a real collector's binary; empty: looked for on PATH.
+        prometheus: a Prometheus's binary, or the URL of one that takes remote write; empty: looked for on PATH.
         request_log: log each API request.
         agent: run this machine's agent too; False: hosts join by `phoenixctl agent`.
         listen: address the API is bound to.
@@ -85,6 +86,7 @@ class UpConfig:
     host_name: str | None = None
     catalog: Path | None = CATALOG
     otelcol: str = ""
+    prometheus: str = ""
     request_log: bool = False
     agent: bool = True
     listen: str = "127.0.0.1"
@@ -181,7 +183,10 @@ async def _announce(manager: Manager, agent: Agent | None, ready: asyncio.Event 
 
 
 def _agent_config(config: UpConfig) -> AgentConfig:
-    found = AgentConfig(state_dir=config.state, labels=config.labels, otelcol_path=config.otelcol, stop_workloads=True)
+    found = AgentConfig(
+        config.state, labels=config.labels, otelcol_path=config.otelcol, prometheus=config.prometheus,
+        stop_workloads=True,
+    )  # fmt: skip
     return replace(found, host_name=config.host_name) if config.host_name else found
 
 
@@ -229,6 +234,9 @@ def _parse(argv: Sequence[str]) -> UpConfig:
     parser.add_argument("--host-name", help="name of this host (default: the machine's)")
     parser.add_argument("--catalog", type=Path, default=CATALOG, help="folder of manifests applied at the start")
     parser.add_argument("--otelcol", default="", help="a real collector's binary (default: $PHOENIX_OTELCOL, PATH)")
+    parser.add_argument("--prometheus", default="", metavar="PATH|URL",
+                        help="a Prometheus to answer queries: its binary, or the URL of one that takes remote write "
+                             "(default: $PHOENIX_PROMETHEUS, PATH)")  # fmt: skip
     parser.add_argument("--request-log", action="store_true", help="log each API request")
     add_manifest_flags(parser)
     add_serving_flags(parser)
@@ -243,6 +251,7 @@ def _parse(argv: Sequence[str]) -> UpConfig:
         host_name=found.host_name,
         catalog=found.catalog,
         otelcol=found.otelcol,
+        prometheus=found.prometheus,
         request_log=found.request_log,
         watch=tuple(found.watch),
         manifest_roots=tuple(found.manifest_root),

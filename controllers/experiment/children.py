@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from controllers.experiment.queryengine import judged_analysis
 from controllers.experiment.timeline import GRACE_S, Timeline
 from phoenix.analysis.queries import metered
 from phoenix.api.collector import Collector, CollectorRole, CollectorSpec, Engine
@@ -47,7 +48,8 @@ def _measurement(experiment: Experiment) -> MeasurementRef:
 def meter(experiment: Experiment, host: str) -> Meter:
     """The meter behind this host's variants."""
     spec = experiment.spec
-    signals, queries = metered(spec.analysis, spec.timing.interval.seconds)
+    analysis = judged_analysis(experiment)
+    signals, queries = metered(analysis, spec.timing.interval.seconds)
     return Meter(
         metadata=_meta(
             experiment,
@@ -62,6 +64,7 @@ def meter(experiment: Experiment, host: str) -> Meter:
             grace=Duration(format_seconds(GRACE_S)),
             signals=signals,
             queries=queries,
+            query_engine=analysis.query_engine,
             critical=spec.analysis.critical,
             measurement=_measurement(experiment),
             progress_deadline=spec.timing.progress_deadline,

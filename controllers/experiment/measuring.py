@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 
+from controllers.experiment.queryengine import judged_analysis
 from controllers.experiment.timeline import CUT_OFF_AFTER_S, GRACE_S, timeline_of, unix_nano, window_nano
 from phoenix.analysis.judge import analyze
 from phoenix.analysis.model import AnalysisInput, AnalysisOutcome, JudgedVariant
@@ -102,7 +103,7 @@ class Measuring:
             ],
             hosts=status.hosts,
             lost_hosts=dict(lost),
-            analysis=spec.analysis,
+            analysis=judged_analysis(experiment),
             cost=spec.cost,
             price_books={name: PriceBookSpec.from_wire(book) for name, book in books.items()},
             samples=await self._samples(experiment, everything=final),

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from controllers.experiment.queryengine import PINNED, choose_query_engine
 from phoenix.analysis.queries import check_signal, queries_of
+from phoenix.api.analysis import QueryEngine
 from phoenix.api.collector import Engine
 from phoenix.api.experiment import Experiment, PinnedVariant
 from phoenix.api.host import Host
@@ -43,10 +45,12 @@ class Resolution:
     pipelines: Mapping[str, dict[str, Any]]
     profile: dict[str, Any] | None
     price_books: Mapping[str, dict[str, Any]]
+    query_engine: QueryEngine = QueryEngine.EMBEDDED
 
     def to_status(self) -> dict[str, object]:
         """What `status.resolved` keeps."""
         kept: dict[str, object] = {"pipelines": dict(self.pipelines), "priceBooks": dict(self.price_books)}
+        kept[PINNED] = self.query_engine.value
         return kept | ({"profile": self.profile} if self.profile is not None else {})
 
 
@@ -78,10 +82,10 @@ def find_template(name: str, templates: Sequence[PipelineTemplate], path: str) -
 
 def resolve_experiment(experiment: Experiment, catalogue: Catalogue) -> Resolution:
     """Pin everything. Raises Unresolved with the first thing that is wrong."""
-    _check_signals(experiment)
     hosts = matching_hosts(experiment, catalogue.hosts)
-    rendered = [_render(experiment, index, catalogue) for index in range(len(experiment.spec.variants))]
     of_run = [host for host in catalogue.hosts if host.metadata.name in hosts]
+    query_engine = _check_queries(experiment, of_run)
+    rendered = [_render(experiment, index, catalogue) for index in range(len(experiment.spec.variants))]
     # One engine for all variants, as they are compared.
     engine = choose_engine(experiment.spec.engine, [one.config for one in rendered], of_run)
     _check_engine(engine, of_run)
@@ -93,19 +97,32 @@ def resolve_experiment(experiment: Experiment, catalogue: Catalogue) -> Resoluti
         pipelines={one.variant: one.resolved.config for one in rendered},
         profile=_profile(experiment, catalogue.profiles),
         price_books=_price_books(experiment, catalogue.price_books),
+        query_engine=query_engine,
     )
 
 
-def _check_signals(experiment: Experiment) -> None:
-    for index, signal in enumerate(experiment.spec.analysis.signals):
-        try:
-            check_signal(signal.query)
-        except QueryError as error:
-            raise Unresolved("InvalidSignal", f"spec.analysis.signals[{index}].query: {error}") from error
+def _check_queries(experiment: Experiment, hosts: Sequence[Host]) -> QueryEngine:
+    """Who answers the queries. Raises Unresolved where that one cannot, or one is none."""
+    analysis = experiment.spec.analysis
+    for index, signal in enumerate(analysis.signals):
+        _check_signal(signal.query, index, whole=True)
     try:
-        queries_of(experiment.spec.analysis, experiment.spec.timing.interval.seconds)
+        queries_of(analysis, experiment.spec.timing.interval.seconds)
     except PromqlError as error:
         raise Unresolved("InvalidQueryFile", f"spec.analysis: {error}") from error
+    engine, lacks = choose_query_engine(experiment, hosts)
+    if lacks:
+        raise Unresolved("PrometheusNotFound", lacks)
+    for index, signal in enumerate(analysis.signals):
+        _check_signal(signal.query, index, whole=engine is QueryEngine.PROMETHEUS)
+    return engine
+
+
+def _check_signal(query: str, index: int, *, whole: bool) -> None:
+    try:
+        check_signal(query, whole=whole)
+    except QueryError as error:
+        raise Unresolved("InvalidSignal", f"spec.analysis.signals[{index}].query: {error}") from error
 
 
 def matching_hosts(experiment: Experiment, hosts: Sequence[Host]) -> tuple[str, ...]:

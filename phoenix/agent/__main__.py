@@ -64,6 +64,9 @@ def _parse(argv: Sequence[str]) -> tuple[AgentConfig, Joining]:
                         help="address its processes listen on and other hosts reach them at "
                              "(default: the one the server is reached from)")  # fmt: skip
     parser.add_argument("--otelcol", default="", help="a real collector's binary (default: $PHOENIX_OTELCOL, PATH)")
+    parser.add_argument("--prometheus", default="", metavar="PATH|URL",
+                        help="a Prometheus to answer queries: its binary, or the URL of one that takes remote write "
+                             "(default: $PHOENIX_PROMETHEUS, PATH)")  # fmt: skip
     parser.add_argument("--stop-workloads", action="store_true",
                         help="end every workload when the agent ends (default: they go on for a minute, and the next "
                              "agent adopts them)")  # fmt: skip
@@ -71,6 +74,7 @@ def _parse(argv: Sequence[str]) -> tuple[AgentConfig, Joining]:
     labels = {key: value for one in found.label for key, value in one.items()}
     config = AgentConfig(
         found.state.resolve(), labels=labels, address=found.advertise_address or "", otelcol_path=found.otelcol,
+        prometheus=found.prometheus,
         stop_workloads=found.stop_workloads, **({"host_name": found.host_name} if found.host_name else {}),
     )  # fmt: skip
     return config, Joining(found.server, found.ca_file, found.token_file)

@@ -10,9 +10,10 @@ import asyncio
 import contextlib
 import logging
 import shutil
+from dataclasses import replace
 from typing import Any, TypeVar
 
-from phoenix.agent import engines
+from phoenix.agent import engines, queryengines
 from phoenix.agent.config import AgentConfig
 from phoenix.agent.errors import AgentError, ShimError
 from phoenix.agent.host import HostReporter, HostSelf, host_id
@@ -90,7 +91,9 @@ class Agent:
             await self._workloads.close(stop_workloads=self._config.stop_workloads, grace_s=self._config.stop_grace_s)
 
     async def _run(self) -> None:
-        found = await engines.detect(self._config.otelcol_path)
+        found, prometheus = await asyncio.gather(
+            engines.detect(self._config.otelcol_path), queryengines.detect(self._config.prometheus)
+        )
         facts = HostFacts(self._config.host_name, self._config.address, str(self._state.endpoint_file))
         self._tools = Tools(
             client=self._client,
@@ -99,11 +102,11 @@ class Agent:
             workloads=self._workloads,
             ports=Ports(self._config.address),
             prober=self._prober,
-            facts=engines.facts_with(facts, found),
+            facts=replace(engines.facts_with(facts, found), prometheus=prometheus.place),
             clock=self._clock,
             resources_s=self._config.resources_s,
         )
-        self_ = HostSelf(host_id(self._state.root), found)
+        self_ = HostSelf(host_id(self._state.root), found, prometheus.shown)
         host = HostReporter(self._client, self._config, self_, self._clock, lambda: len(self._workloads.running))
         # NB: only what is for this host: an agent's own token shows it nothing else.
         mine = f"spec.host={self._config.host_name}"

@@ -21,6 +21,7 @@ class AgentConfig:
         labels: more labels of the Host, for selectors.
         address: what its workloads listen on, and others reach them at.
         otelcol_path: a collector binary; empty: the first of otelcol, otelcol-contrib on PATH, if any.
+        prometheus: a Prometheus's binary, or the URL of one that takes remote write; empty: the first on PATH, if any.
         heartbeat_s: between two writes of Host status.
         orphan_timeout_s: how long the shim keeps workloads without an agent.
         stop_workloads: what the end of `run` does: True ends every workload and the shim, False leaves them running.
@@ -32,6 +33,7 @@ class AgentConfig:
     labels: Mapping[str, str] = field(default_factory=dict)
     address: str = "127.0.0.1"
     otelcol_path: str = ""
+    prometheus: str = ""
     heartbeat_s: float = HEARTBEAT_S
     orphan_timeout_s: float = 60.0
     stop_workloads: bool = False

@@ -36,6 +36,7 @@ class HostSelf:
 
     host_id: str
     engines: list[HostEngine]
+    prometheus: str = ""
 
 
 def host_id(state_dir: Path) -> str:
@@ -146,6 +147,7 @@ class HostReporter:
         status.cpus = psutil.cpu_count() or 0
         status.memory_bytes = psutil.virtual_memory().total
         status.engines = self._self.engines
+        status.prometheus = self._self.prometheus
         status.processes = self._processes()
         status.observed_generation = host.metadata.generation
         reason, message = ("AgentReady", "") if ready else ("AgentStopped", "its agent was stopped: start it again")

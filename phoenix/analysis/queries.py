@@ -15,13 +15,13 @@ from datetime import UTC, datetime
 from phoenix.analysis.model import AnalysisInput
 from phoenix.analysis.signals import NAMED_GROUPS, SignalComparison
 from phoenix.analysis.windows import Joined, listed
-from phoenix.api.analysis import Analysis, Signal
+from phoenix.api.analysis import Analysis, QueryEngine, Signal
 from phoenix.api.meter import MeteredQuery
 from phoenix.api.results import FiringSpan, QueryResult
 from phoenix.otlp.errors import QueryError
 from phoenix.otlp.signalquery import parse_signal
 from phoenix.promql.errors import PromqlError
-from phoenix.promql.evaluate import check
+from phoenix.promql.evaluate import check, refuse_range
 from phoenix.promql.syntax import parse
 from phoenix.promql.usage import Query, QueryKind, dashboard_queries, rule_queries
 
@@ -32,8 +32,12 @@ _LABEL = re.compile(r"(?:^|,)([^=,]+)=(?:[^\\,]|\\.)*")
 """A label of a group and its value, in which commas and backslashes are escaped."""
 
 
-def check_signal(query: str) -> bool:
+def check_signal(query: str, *, whole: bool = False) -> bool:
     """Whether a signal is of the short language, which every window answers fastest; else it is PromQL.
+
+    Args:
+        query: the signal.
+        whole: a real Prometheus answers, so that PromQL need not be of the built-in subset.
 
     Raises:
         QueryError: it is neither; the message says what is wrong.
@@ -42,7 +46,11 @@ def check_signal(query: str) -> bool:
         parse_signal(query)
     except QueryError as short:
         try:
-            check(parse(query))
+            expr = parse(query)
+            if whole:
+                refuse_range(expr)
+            else:
+                check(expr)
         except PromqlError as error:
             raise QueryError(f"{error}" if "(" in query else f"{short}") from error
         return False
@@ -55,9 +63,10 @@ def queries_of(analysis: Analysis, interval_s: float) -> list[Query]:
     Raises:
         PromqlError: a file is none of its kind, or there are too many queries.
     """
-    found = [query for file in analysis.rules for query in rule_queries(file.name, file.content)]
+    whole = _whole(analysis)
+    found = [query for file in analysis.rules for query in rule_queries(file.name, file.content, whole=whole)]
     for file in analysis.dashboards:
-        found += dashboard_queries(file.name, file.content, interval_s=interval_s)
+        found += dashboard_queries(file.name, file.content, interval_s=interval_s, whole=whole)
     if len(found) > MAX_QUERIES:
         msg = f"{len(found)} queries, more than {MAX_QUERIES}: leave dashboards out that do not matter here"
         raise PromqlError(msg)
@@ -66,7 +75,7 @@ def queries_of(analysis: Analysis, interval_s: float) -> list[Query]:
 
 def metered(analysis: Analysis, interval_s: float) -> tuple[list[Signal], list[MeteredQuery]]:
     """What a meter is to answer: signals of the short language, and everything else."""
-    short = [signal for signal in analysis.signals if check_signal(signal.query)]
+    short = [] if _whole(analysis) else [signal for signal in analysis.signals if check_signal(signal.query)]
     rest = [MeteredQuery(name=one.name, query=one.query) for one in analysis.signals if one not in short]
     rest += [
         MeteredQuery(name=query.name, query=query.query, record=query.record, labels=dict(query.labels))
@@ -74,6 +83,29 @@ def metered(analysis: Analysis, interval_s: float) -> tuple[list[Signal], list[M
         if not query.fault
     ]
     return short, rest
+
+
+def _whole(analysis: Analysis) -> bool:
+    """Whether a real Prometheus answers: what is judged says so; Auto stands for the built-in one."""
+    return analysis.query_engine is QueryEngine.PROMETHEUS
+
+
+def outside_subset(analysis: Analysis, interval_s: float) -> list[str]:
+    """Names of the queries that only a real Prometheus can answer, in order.
+
+    Raises:
+        QueryError: a signal is no query at all.
+        PromqlError: as `queries_of`.
+    """
+    found = []
+    for signal in analysis.signals:
+        check_signal(signal.query, whole=True)
+        try:
+            check_signal(signal.query)
+        except QueryError:
+            found.append(signal.name)
+    embedded = analysis.model_copy(update={"query_engine": QueryEngine.EMBEDDED})
+    return found + [query.name for query in queries_of(embedded, interval_s) if query.stands_for]
 
 
 @dataclass(slots=True)

@@ -183,6 +183,9 @@ def _meter(inputs: AnalysisInput, joined: Joined, place: Place, since: int) -> I
         where = _reached(inputs, since) if warming else ""
         yield Problem(place[1], f"{_where(place)}: {late} points came to the meter too late for their window{where}")
     measured = [sample for start, sample in joined.output[place].items() if start >= inputs.measure_from]
+    if untold := [sample for sample in measured if sample.problem]:
+        text = f"{_where(place)}: {len(untold)} windows cannot be judged: {untold[0].problem}"
+        yield Problem(place[1], text)
     # What was too late is told of above, or was so long ago that it does not matter; nor does its lag then.
     lag = max((sample.max_lag_s for sample in measured if not _late_long_ago(sample, since)), default=0.0)
     if lag > inputs.lag_limit_s:

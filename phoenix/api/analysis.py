@@ -63,6 +63,14 @@ class CriticalMatch(Model):
     )
 
 
+class QueryEngine(StrEnum):
+    """What answers signals, rules and dashboards. Auto: Prometheus where a query needs it and every host has one."""
+
+    AUTO = "Auto"
+    EMBEDDED = "Embedded"
+    PROMETHEUS = "Prometheus"
+
+
 class QueryFile(Model):
     """A file of queries people rely on, inline as in a ConfigMap."""
 
@@ -83,6 +91,11 @@ class Analysis(Model):
     confidence: float = Field(default=0.95, gt=0.5, lt=1, description="of intervals (CPU, memory), ratio")
     min_windows: int = Field(default=3, ge=1, description="complete windows below which a run is Inconclusive")
     early_stop: bool = Field(default=False, description="true: end a run whose verdict cannot change any more")
+    query_engine: QueryEngine = Field(
+        default=QueryEngine.AUTO,
+        description="what answers queries: Embedded (a subset of PromQL), Prometheus (all of it, by a real one the "
+        "hosts have), or Auto: Prometheus only where a query is outside the subset",
+    )
     signals: list[Signal] = Field(
         default_factory=list, description="answers that must survive", json_schema_extra=map_by("name")
     )

@@ -43,6 +43,11 @@ class HostStatus(Status):
     cpus: int = Field(default=0, description="logical processors")
     memory_bytes: int = Field(default=0, description="memory, bytes")
     engines: list[HostEngine] = Field(default_factory=list, description="engines found")
+    prometheus: str = Field(
+        default="",
+        description="version of the Prometheus that runs may ask, with `at URL` where Phoenix does not start it; "
+        "empty: none",
+    )
     processes: int = Field(default=0, description="processes the agent runs now")
 
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from phoenix.api.analysis import CriticalMatch, Signal
+from phoenix.api.analysis import CriticalMatch, QueryEngine, Signal
 from phoenix.api.process import PROCESS_COLUMNS, ProcessSpec, ProcessStatus
 from phoenix.apimachinery.meta import KindInfo, Resource
 from phoenix.apimachinery.model import ONE_FIELD, Model
@@ -36,6 +36,9 @@ class MeterSpec(ProcessSpec):
     )
     signals: list[Signal] = Field(default_factory=list, description="answers to compute for each window")
     queries: list[MeteredQuery] = Field(default_factory=list, description="PromQL to answer for each window")
+    query_engine: QueryEngine = Field(
+        default=QueryEngine.EMBEDDED, description="what answers the queries: Embedded, or the host's Prometheus"
+    )
     critical: list[CriticalMatch] = Field(default_factory=list, description="series that must stay live")
 
 

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from phoenix import engine
 from phoenix.analysis.queries import check_signal, queries_of
+from phoenix.api.analysis import QueryEngine
 from phoenix.api.collector import Engine
 from phoenix.api.experiment import Experiment
 from phoenix.api.pipeline import NameRef, PipelineDeployment, PipelineSource, PipelineTemplate
@@ -115,11 +116,19 @@ def _elsewhere(path: str, kind: str, name: str, known: set[str]) -> Finding:
 
 
 def _signals(experiment: Experiment) -> Iterator[Finding]:
+    engine = experiment.spec.analysis.query_engine
     for index, signal in enumerate(experiment.spec.analysis.signals):
+        path = f"spec.analysis.signals[{index}].query"
         try:
-            check_signal(signal.query)
+            check_signal(signal.query, whole=engine is not QueryEngine.EMBEDDED)
         except QueryError as error:
-            yield Finding(f"spec.analysis.signals[{index}].query", str(error))
+            yield Finding(path, str(error))
+            continue
+        if engine is QueryEngine.AUTO:
+            try:
+                check_signal(signal.query)
+            except QueryError as error:
+                yield _warning(path, str(error), "it needs a Prometheus on every host of the run (up --prometheus)")
     try:
         queries = queries_of(experiment.spec.analysis, experiment.spec.timing.interval.seconds)
     except PromqlError as error:

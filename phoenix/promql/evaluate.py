@@ -94,6 +94,11 @@ def check(expr: Expr) -> None:
         if isinstance(part, Binary) and part.operator not in (*ARITHMETIC, *COMPARISON, *SETS):
             msg = f"{part.operator} is not in the built-in subset"
             raise Unsupported(msg)
+    refuse_range(expr)
+
+
+def refuse_range(expr: Expr) -> None:
+    """Raises PromqlError for a query that has no values at one instant, whoever answers it."""
     if isinstance(expr, Subquery) or (isinstance(expr, Selector) and expr.range_ms is not None):
         msg = "a range is no answer: put it into a function such as rate()"
         raise PromqlError(msg)

@@ -21,7 +21,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from phoenix.promql.errors import PromqlError, Unsupported
-from phoenix.promql.evaluate import check
+from phoenix.promql.evaluate import check, refuse_range
 from phoenix.promql.printing import show
 from phoenix.promql.syntax import Aggregate, At, Binary, Call, Expr, Text, parse, selectors, walk
 
@@ -84,8 +84,11 @@ def needs(expr: Expr) -> Needs:
 
 
 @lru_cache(maxsize=64)  # asked again for every live analysis
-def rule_queries(file: str, text: str) -> tuple[Query, ...]:
-    """Every rule of a Prometheus rule file (YAML). Raises PromqlError when it is no rule file."""
+def rule_queries(file: str, text: str, *, whole: bool = False) -> tuple[Query, ...]:
+    """Every rule of a Prometheus rule file (YAML). Raises PromqlError when it is no rule file.
+
+    `whole`: a real Prometheus answers, so that nothing is outside the subset; for dashboards, too.
+    """
     groups = _yaml(file, text).get("groups")
     if not isinstance(groups, list) or not groups:
         msg = f"{file}: no rule file: want groups: [{{name: …, rules: […]}}]"
@@ -102,11 +105,11 @@ def rule_queries(file: str, text: str) -> tuple[Query, ...]:
             if not isinstance(rule, Mapping) or bool(rule.get("alert")) == bool(rule.get("record")):
                 msg = f"{place}: want exactly one of alert and record, and expr"
                 raise PromqlError(msg)
-            found += _rule(f"{file}/{group.get('name', at)}", place, rule)
+            found += asked(_rule(f"{file}/{group.get('name', at)}", place, rule), whole=whole)
     return _distinct(found)
 
 
-def _rule(prefix: str, place: str, rule: Mapping[str, Any]) -> list[Query]:
+def _rule(prefix: str, place: str, rule: Mapping[str, Any]) -> Query:
     text = str(rule.get("expr", ""))
     if rule.get("record"):
         given = rule.get("labels") or {}
@@ -114,8 +117,8 @@ def _rule(prefix: str, place: str, rule: Mapping[str, Any]) -> list[Query]:
             msg = f"{place}.labels: want an object, have {type(given).__name__}"
             raise PromqlError(msg)
         labels = tuple(sorted((str(key), str(value)) for key, value in given.items()))
-        base = Query(f"{prefix}/{rule['record']}", QueryKind.RECORDING, text, record=str(rule["record"]), labels=labels)
-        return asked(base)
+        name = str(rule["record"])
+        return Query(f"{prefix}/{name}", QueryKind.RECORDING, text, record=name, labels=labels)
     try:
         for_s = (
             promql_parser.parse_duration(str(rule.get("for", "0s") or "0s")).total_seconds() if rule.get("for") else 0
@@ -123,7 +126,7 @@ def _rule(prefix: str, place: str, rule: Mapping[str, Any]) -> list[Query]:
     except ValueError as error:
         msg = f"{place}.for: want a duration such as 5m, have {rule.get('for')!r}"
         raise PromqlError(msg) from error
-    return asked(Query(f"{prefix}/{rule['alert']}", QueryKind.ALERT, text, for_s=for_s))
+    return Query(f"{prefix}/{rule['alert']}", QueryKind.ALERT, text, for_s=for_s)
 
 
 def _yaml(file: str, text: str) -> Mapping[str, Any]:
@@ -139,7 +142,7 @@ def _yaml(file: str, text: str) -> Mapping[str, Any]:
 
 
 @lru_cache(maxsize=64)
-def dashboard_queries(file: str, text: str, *, interval_s: float) -> tuple[Query, ...]:
+def dashboard_queries(file: str, text: str, *, interval_s: float, whole: bool = False) -> tuple[Query, ...]:
     """Every target of every panel of a Grafana dashboard (JSON), rows and library rows included.
 
     Variables become what they stand for: `$__rate_interval` four intervals of the run, a variable of the dashboard its
@@ -162,7 +165,7 @@ def dashboard_queries(file: str, text: str, *, interval_s: float) -> tuple[Query
             expr = target.get("expr") if isinstance(target, dict) else None
             if isinstance(expr, str) and expr.strip():
                 name = f"{file}/{title}/{target.get('refId', at)}"
-                queries += asked(Query(name, QueryKind.PANEL, _filled(expr, values)))
+                queries += asked(Query(name, QueryKind.PANEL, _filled(expr, values)), whole=whole)
     return _distinct(queries)
 
 
@@ -212,13 +215,13 @@ def _filled(expr: str, values: Mapping[str, str]) -> str:
     return _VARIABLE.sub(value, _ALONE.sub(matcher, expr))
 
 
-def asked(query: Query) -> list[Query]:
+def asked(query: Query, *, whole: bool = False) -> list[Query]:
     """The queries to ask for one as written: itself, its selectors where it is outside the subset, or its fault."""
     try:
         expr = parse(query.query)
-    except PromqlError as error:
-        return [replace(query, fault=str(error))]
-    try:
+        if whole:
+            refuse_range(expr)
+            return [query]
         check(expr)
     except Unsupported as error:
         return [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from phoenix.agent.errors import ConfigRejected
 from phoenix.agent.launch import HostFacts, launch_of
 from phoenix.agent.placeholders import Values, fill, port_names
 from phoenix.agent.ports import Ports, kernel_range
-from phoenix.api.analysis import CriticalMatch, Signal
+from phoenix.api.analysis import CriticalMatch, QueryEngine, Signal
 from phoenix.api.collector import Collector, CollectorSpec, Engine
 from phoenix.api.loadgenerator import LoadGenerator, LoadGeneratorSpec, Target
 from phoenix.api.meter import Meter, MeterSpec
@@ -49,6 +50,19 @@ def test_loadgen_file() -> None:
     }  # fmt: skip
 
 
+def test_a_meter_is_told_of_the_hosts_prometheus_where_that_answers_its_queries() -> None:
+    meter = Meter(metadata=META, spec=MeterSpec(variants=["a"], query_engine=QueryEngine.PROMETHEUS))
+    with pytest.raises(ConfigRejected, match=r"has no Prometheus to answer queries.*--prometheus"):
+        launch_of(meter, FACTS)
+    launch = launch_of(meter, replace(FACTS, prometheus="/usr/bin/prometheus"))
+    assert launch.ports == ["health", "otlp", "prometheus"]
+    assert launch.config["prometheus"] == {"binary": "/usr/bin/prometheus", "port": "${phoenix:port:prometheus}"}
+    own = launch_of(meter, replace(FACTS, prometheus="http://127.0.0.1:9090"))
+    assert own.config["prometheus"] == {"url": "http://127.0.0.1:9090"}
+    embedded = launch_of(Meter(metadata=META, spec=MeterSpec(variants=["a"])), FACTS)
+    assert embedded.config["prometheus"] is None
+
+
 def test_meter_file() -> None:
     spec = MeterSpec(
         variants=["a", "b"], signals=[Signal(name="s", query="sum(x)")], measurement=MEASURE,
@@ -57,7 +71,7 @@ def test_meter_file() -> None:
     assert written(Meter(metadata=META, spec=spec), otlp=1, health=2) == {
         "otlpAddress": "127.0.0.1:1", "healthAddress": "127.0.0.1:2", "variants": ["a", "b"], "windowSeconds": 2.0,
         "graceSeconds": 1.0, "signals": [{"name": "s", "query": "sum(x)"}], "queries": [],
-        "critical": [{"name": "c", "match": {"service_name": "checkout"}}], "report": REPORT,
+        "prometheus": None, "critical": [{"name": "c", "match": {"service_name": "checkout"}}], "report": REPORT,
     }  # fmt: skip
 
 

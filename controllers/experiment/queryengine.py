@@ -1,0 +1,36 @@
+"""What answers a run's queries: chosen when it starts, kept in its status, the same to its end. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from phoenix.analysis.queries import outside_subset
+from phoenix.api.analysis import Analysis, QueryEngine
+from phoenix.api.experiment import Experiment
+from phoenix.api.host import Host
+
+PINNED = "queryEngine"
+"""Key of `status.resolved`."""
+
+
+def choose_query_engine(experiment: Experiment, hosts: Sequence[Host]) -> tuple[QueryEngine, str]:
+    """The engine, and why it cannot be had, in words; empty: it can.
+
+    Raises:
+        QueryError, PromqlError: a query or file is none.
+    """
+    spec = experiment.spec
+    wanted = spec.analysis.query_engine
+    lacking = [host.metadata.name for host in hosts if not host.status.prometheus]
+    if wanted is QueryEngine.PROMETHEUS and lacking:
+        return wanted, f"spec.analysis.queryEngine: no Prometheus on {', '.join(lacking)}"
+    if wanted is QueryEngine.AUTO:
+        needed = not lacking and outside_subset(spec.analysis, spec.timing.interval.seconds)
+        return (QueryEngine.PROMETHEUS if needed else QueryEngine.EMBEDDED), ""
+    return wanted, ""
+
+
+def judged_analysis(experiment: Experiment) -> Analysis:
+    """What the run is judged by, with the engine that was chosen for it."""
+    pinned = experiment.status.resolved.get(PINNED, QueryEngine.EMBEDDED)
+    return experiment.spec.analysis.model_copy(update={"query_engine": QueryEngine(str(pinned))})
