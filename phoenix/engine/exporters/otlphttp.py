@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import email.utils
-import time
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -94,38 +93,27 @@ class HttpSender(Poster):
         super().__init__(config.url, config.timeout_s, {**config.headers, **encoded})
         self._gzip = config.gzip
 
-    async def send(self, metrics: Metrics) -> None:
+    async def encode(self, metrics: Metrics) -> Sequence[bytes]:
+        """The request as one body, compressed if that is asked for."""
+        data = metrics.encoded()
+        if self._gzip:
+            data = _gzip(data) if len(data) < _INLINE_GZIP_BYTES else await asyncio.to_thread(_gzip, data)
+        return (data,)
+
+    async def send(self, body: bytes) -> None:
         """Post one request.
 
         Raises:
             SendError: no answer, or an answer other than 2xx.
         """
-        data = metrics.encoded()
-        if self._gzip:
-            data = _gzip(data) if len(data) < _INLINE_GZIP_BYTES else await asyncio.to_thread(_gzip, data)
-        refused = await self.post(data)
+        refused = await self.post(body)
         if refused:
-            after_s = _retry_after_s(refused.retry_after)
-            raise SendError(refused.reason, retryable=refused.status in _RETRYABLE, after_s=after_s)
+            raise SendError(refused.reason, retryable=refused.status in _RETRYABLE, after_s=refused.after_s)
 
 
 def _gzip(data: bytes) -> bytes:
     packer = zlib.compressobj(wbits=31)
     return packer.compress(data) + packer.flush()
-
-
-def _retry_after_s(text: str | None) -> float:
-    """Seconds asked for by a Retry-After header: a number or an HTTP date."""
-    if not text:
-        return 0.0
-    try:
-        return max(0.0, float(text))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
-    except ValueError:
-        return 0.0
 
 
 def create(settings: Settings, config: Config) -> Exporter:

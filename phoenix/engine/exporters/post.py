@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import email.utils
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -34,8 +36,8 @@ class Refusal:
 
     status: int
     reason: str
-    retry_after: str | None
-    """the header, as it came"""
+    after_s: float
+    """how long the receiver asked to be left alone, by its Retry-After"""
 
 
 class Poster:
@@ -73,4 +75,18 @@ class Poster:
         if 200 <= answer.status < 300:
             return None
         reason = f"{self._url} answered {answer.status}: {text[:200]!r}"
-        return Refusal(answer.status, reason, answer.headers.get("Retry-After"))
+        return Refusal(answer.status, reason, _retry_after_s(answer.headers.get("Retry-After")))
+
+
+def _retry_after_s(text: str | None) -> float:
+    """Seconds asked for by a Retry-After header: a number or an HTTP date."""
+    if not text:
+        return 0.0
+    try:
+        return max(0.0, float(text))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
+    except ValueError:
+        return 0.0

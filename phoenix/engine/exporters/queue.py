@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -82,13 +83,20 @@ class SendError(ConsumeError):
 
 
 class Sender(Protocol):
-    """Delivers requests one by one."""
+    """Delivers requests one by one, each as one body or several."""
 
     async def start(self) -> None:
         """Become ready to send."""
 
-    async def send(self, metrics: Metrics) -> None:
-        """Deliver.
+    async def encode(self, metrics: Metrics) -> Sequence[bytes]:
+        """The bodies that a request is sent as, in order; made once, however often they are tried.
+
+        Raises:
+            ConsumeError: the request cannot be read.
+        """
+
+    async def send(self, body: bytes) -> None:
+        """Deliver one body.
 
         Raises:
             SendError: it was not delivered.
@@ -215,30 +223,48 @@ class QueuedExporter:
                     self._changed.notify_all()
 
     async def _deliver(self, metrics: Metrics, points: int) -> None:
-        """Send with retries; counts the outcome.
+        """Send each body with retries, none again that was taken; counts the outcome of the whole.
+
+        A body that is refused for good does not keep those after it from being sent.
 
         Raises:
-            ConsumeError: it was given up.
+            ConsumeError: not all of it was delivered.
         """
-        loop = asyncio.get_running_loop()
-        started, wait_s, delivered = loop.time(), self._retry.initial_s, False
+        started_s, delivered = asyncio.get_running_loop().time(), False
+        refused: SendError | None = None
         try:
-            while True:
+            for body in await self._sender.encode(metrics):
                 try:
-                    await self._sender.send(metrics)
-                    delivered = True
-                    return
+                    await self._send(body, started_s)
                 except SendError as error:
-                    pause_s = max(
-                        wait_s * (1 + self._retry.jitter_ratio * (2 * self._chance.random() - 1)), error.after_s
-                    )
-                    if not self._may_retry(error, loop.time() + pause_s - started):
+                    if error.retryable:
                         raise
-                    self._log.warning("export will be retried in_s=%.3f error=%s", pause_s, error)
-                wait_s = min(wait_s * self._retry.multiplier, self._retry.max_interval_s)
-                await self._pause(pause_s)
+                    refused = error
+            if refused is not None:
+                raise refused
+            delivered = True
         finally:
             (self._sent if delivered else self._failed).add(points)
+
+    async def _send(self, body: bytes, started_s: float) -> None:
+        """Send one body until it is taken, refused for good, or the time for the whole request is over.
+
+        Raises:
+            SendError: it was given up.
+        """
+        loop, wait_s = asyncio.get_running_loop(), self._retry.initial_s
+        while True:
+            try:
+                await self._sender.send(body)
+            except SendError as error:
+                pause_s = max(wait_s * (1 + self._retry.jitter_ratio * (2 * self._chance.random() - 1)), error.after_s)
+                if not self._may_retry(error, loop.time() + pause_s - started_s):
+                    raise
+                self._log.warning("export will be retried in_s=%.3f error=%s", pause_s, error)
+            else:
+                return
+            wait_s = min(wait_s * self._retry.multiplier, self._retry.max_interval_s)
+            await self._pause(pause_s)
 
     def _may_retry(self, error: SendError, elapsed_s: float) -> bool:
         limit_s = self._retry.max_elapsed_s

@@ -6,6 +6,8 @@ real collector turns into native ones. One consumer of the queue, so that sample
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -19,6 +21,8 @@ from phoenix.engine.exporters.post import Poster
 from phoenix.engine.exporters.queue import QueueConfig, QueuedExporter, RetryConfig, SendError, parse_retry
 from phoenix.engine.exporters.remoteseries import Style, batches, series_of
 
+_INLINE_POINTS = 100
+"""Points whose series are made on the event loop, in about a millisecond; more are made in the pipeline's thread."""
 _HEADERS = {
     "Content-Encoding": "snappy", "Content-Type": "application/x-protobuf",
     "X-Prometheus-Remote-Write-Version": "0.1.0",
@@ -109,20 +113,37 @@ class RemoteWriter(Poster):
         super().__init__(config.url, config.timeout_s, {**_HEADERS, **config.headers})
         self._config = config
         self._log = settings.log
+        self._workers = settings.workers
 
-    async def send(self, metrics: Metrics) -> None:
-        """Post the series of one request, in as many parts as their size asks for.
+    async def encode(self, metrics: Metrics) -> Sequence[bytes]:
+        """The series of one request, in as many parts as their size asks for.
+
+        Raises:
+            BadData: the request does not decode.
+        """
+        if metrics.points <= _INLINE_POINTS:
+            bodies, dropped = self._bodies(metrics)
+        else:
+            bodies, dropped = await asyncio.get_running_loop().run_in_executor(self._workers, self._bodies, metrics)
+        if dropped:
+            self._log.error("metrics Prometheus cannot take are left out metrics=%d first=%s", len(dropped), dropped[0])
+        return bodies
+
+    def _bodies(self, metrics: Metrics) -> tuple[list[bytes], list[str]]:
+        series, dropped = series_of(metrics.message(), self._config.style)
+        parts = batches(series, self._config.batch_bytes)
+        return [bytes(cramjam.snappy.compress_raw(part)) for part in parts], dropped
+
+    async def send(self, body: bytes) -> None:
+        """Post one part.
 
         Raises:
             SendError: no answer, or an answer other than 2xx.
         """
-        series, dropped = series_of(metrics.message(), self._config.style)
-        if dropped:
-            self._log.error("points Prometheus cannot take are left out points=%d first=%s", len(dropped), dropped[0])
-        for body in batches(series, self._config.batch_bytes):
-            refused = await self.post(bytes(cramjam.snappy.compress_raw(body)))
-            if refused:
-                raise SendError(refused.reason, retryable=refused.status >= 500 or refused.status == 429)
+        refused = await self.post(body)
+        if refused:
+            retryable = refused.status >= 500 or refused.status == 429
+            raise SendError(refused.reason, retryable=retryable, after_s=refused.after_s)
 
 
 def create(settings: Settings, config: Config) -> Exporter:

@@ -3,13 +3,16 @@
 
 import math
 import struct
+import threading
 
 import cramjam
 import pytest
 from aiohttp import web
 
 from phoenix.engine.data import Metrics
+from phoenix.engine.errors import ConsumeError
 from phoenix.engine.exporters.remoteseries import Style, batches, series_of
+from phoenix.engine.exporters.remotewrite import RemoteWriter
 from phoenix.engine.registry import EXPORTERS
 from phoenix.engine.telemetry import Telemetry
 from tests.unit.engine.harness import parse, settings
@@ -145,8 +148,9 @@ class Receiver:
 
     async def _write(self, asked):
         self.headers = asked.headers
-        if self.statuses:
-            return web.Response(status=self.statuses.pop(0))
+        status = self.statuses.pop(0) if self.statuses else 200
+        if status != 200:
+            return web.Response(status=status, headers={"Retry-After": "0"})
         self.taken.append(bytes(cramjam.snappy.decompress_raw(await asked.read())))
         return web.Response()
 
@@ -177,6 +181,64 @@ async def test_over_http_with_retries(statuses, arrives):
         f'otelcol_exporter_{outcome}_metric_points{{exporter="prometheus_remote_write"}} 1'
         in telemetry.render().decode()
     )
+
+
+async def write(receiver, message, telemetry, batch_bytes):
+    factory = EXPORTERS["prometheusremotewrite"]
+    yaml = f"endpoint: {receiver.url}\nremote_write_queue: {{enabled: false}}\nretry_on_failure: {{initial_interval: 1ms}}\nmax_batch_size_bytes: {batch_bytes}"
+    config, findings = parse(factory, yaml)
+    assert not findings
+    exporter = factory.create(settings("prometheus_remote_write", telemetry), config)
+    await exporter.start()
+    try:
+        await exporter.consume(Metrics.of(message))
+    finally:
+        await exporter.shutdown()
+
+
+async def test_no_part_is_sent_again_once_it_is_taken():
+    message = request(number_metric("gauge", "g", [({"n": str(n)}, n) for n in range(200)]))
+    parts = list(batches(series_of(message, Style())[0], 1000))
+    assert len(parts) > 4
+    telemetry = Telemetry()
+    async with Receiver(200, 200, 503, 503) as receiver:
+        await write(receiver, message, telemetry, 1000)
+    assert receiver.taken == parts
+    assert 'otelcol_exporter_sent_metric_points{exporter="prometheus_remote_write"} 200' in telemetry.render().decode()
+
+
+async def test_a_part_that_is_refused_for_good_does_not_keep_back_those_after_it():
+    message = request(number_metric("gauge", "g", [({"n": str(n)}, n) for n in range(200)]))
+    parts = list(batches(series_of(message, Style())[0], 1000))
+    telemetry = Telemetry()
+    async with Receiver(200, 400) as receiver:
+        with pytest.raises(ConsumeError, match="answered 400"):
+            await write(receiver, message, telemetry, 1000)
+    assert receiver.taken == [parts[0], *parts[2:]]
+    assert (
+        'otelcol_exporter_send_failed_metric_points{exporter="prometheus_remote_write"} 200'
+        in telemetry.render().decode()
+    )
+
+
+async def test_series_of_a_large_request_are_not_made_on_the_event_loop():
+    message = request(number_metric("gauge", "g", [({"n": str(n), "k": "v" * 50}, n) for n in range(20_000)]))
+    threads = set()
+
+    class Watched(RemoteWriter):
+        def _bodies(self, metrics):
+            threads.add(threading.current_thread())
+            return super()._bodies(metrics)
+
+    async with Receiver() as receiver:
+        factory = EXPORTERS["prometheusremotewrite"]
+        config, _ = parse(factory, f"endpoint: {receiver.url}")
+        writer = Watched(settings("prometheus_remote_write"), config)
+        bodies = await writer.encode(Metrics.of(message))
+        await writer.encode(Metrics.of(request(number_metric("gauge", "g", [({}, 1)]))))
+    assert sum(len(decoded(bytes(cramjam.snappy.decompress_raw(body)))) for body in bodies) == 20_000
+    assert threading.current_thread() in threads
+    assert len(threads) == 2
 
 
 @pytest.mark.parametrize(
