@@ -6,6 +6,7 @@ read, parse, 1,000 server-side applies over TLS, each durable, inventory. (Price
 them.) *One file*: one of those 1,000 is replaced as
 editors do it (written beside, renamed); the clock stops when a client's watch has the changed object. The debounce of
 100 ms, for which nothing may have changed, is part of it. *Quiet*: CPU of the whole process while nothing changes.
+*Huge*: 10,000 manifests from nothing; then all are moved away, which prunes nothing, and come back, which writes none.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from pathlib import Path
+
+import psutil
 
 from benchmarks.processes import child, cpu_s, python, wait_until
 from benchmarks.result import Row, Setting, Spread, at_most
@@ -31,6 +34,7 @@ TITLE = "GitOps: a directory kept applied"
 LIMIT = """From nothing: the path of a server-side apply (merge, managedFields, admission), and the watches that get
 each object, all in one process. One file: 100 ms of debounce; then a scan, a parse and an apply."""
 MANIFESTS = 1_000
+HUGE = 10_000
 CHANGES = 60
 GOAL_WHOLE_S, GOAL_P99_MS = 10.0, 500.0
 _QUIET_S = 10.0
@@ -68,15 +72,25 @@ async def phoenix(folder: Path, directory: Path) -> AsyncIterator[tuple[int, Htt
             yield up.pid, client
 
 
-async def applied(client: HttpClient, objects: int, *, within_s: float = 300.0) -> None:
+async def applied(client: HttpClient, objects: int) -> None:
     """Wait until a source says that so many objects are applied."""
+    await _until(client, lambda source: source.status.counts.objects == objects and _is(source, "Ready"))
+
+
+async def stalled(client: HttpClient) -> None:
+    """Wait until a source says that it goes no further."""
+    await _until(client, lambda source: _is(source, "Stalled"))
+
+
+def _is(source: ManifestSource, condition: str) -> bool:
+    return any(one.type == condition and one.status == "True" for one in source.status.conditions)
+
+
+async def _until(client: HttpClient, holds: Callable[[ManifestSource], bool], *, within_s: float = 300.0) -> None:
     async with asyncio.timeout(within_s):
         while True:
-            for source in (await client.list(ManifestSource)).items:
-                if source.status.counts.objects == objects and source.status.last_applied_revision:
-                    ready = next((one for one in source.status.conditions if one.type == "Ready"), None)
-                    if ready is not None and ready.status == "True":
-                        return
+            if any(holds(source) for source in (await client.list(ManifestSource)).items):
+                return
             await asyncio.sleep(0.05)
 
 
@@ -123,8 +137,32 @@ async def measure(folder: Path, setting: Setting) -> tuple[float, float, list[fl
         return whole_s, whole_cpu_s, changes, (cpu_s(pid) - before) / quiet_s * 100
 
 
+async def measure_huge(folder: Path, count: int) -> tuple[float, float, float]:
+    """Seconds until all are applied, MiB of the process then, seconds until all is well again after a round trip."""
+    directory, waiting, away = folder / "manifests", folder / "waiting", folder / "away"
+    directory.mkdir()
+    filled(waiting, count)
+    async with phoenix(folder, directory) as (pid, client):
+        began = time.perf_counter()
+        waiting.rename(directory / "set")
+        await applied(client, count)
+        whole_s, memory_mib = time.perf_counter() - began, psutil.Process(pid).memory_info().rss / 2**20
+        before = {book.key: book.metadata.resource_version for book in (await client.list(PriceBook)).items}
+        (directory / "set").rename(away)
+        await stalled(client)
+        began = time.perf_counter()
+        away.rename(directory / "set")
+        await applied(client, count)
+        back_s = time.perf_counter() - began
+        after = {book.key: book.metadata.resource_version for book in (await client.list(PriceBook)).items}
+        if before != after:
+            msg = f"{len(before)} objects before, {len(after)} after, and some were written"
+            raise RuntimeError(msg)
+        return whole_s, memory_mib, back_s
+
+
 def run(setting: Setting) -> Iterator[Row]:
-    """Rows for all, for one change, and for quiet."""
+    """Rows for all, for one change, for quiet, and for a huge directory."""
     with tempfile.TemporaryDirectory(dir=setting.directory) as name:
         whole_s, whole_cpu_s, changes, quiet = asyncio.run(measure(Path(name), setting))
     count = max(50, round(MANIFESTS * setting.stretch))
@@ -144,3 +182,10 @@ def run(setting: Setting) -> Iterator[Row]:
         measured=Spread.of([p99]), unit="ms", goal=at_most(GOAL_P99_MS),
     )  # fmt: skip
     yield Row("CPU while nothing changes", f"{quiet:.2f} % of a core")
+    huge = max(500, round(HUGE * setting.stretch))
+    with tempfile.TemporaryDirectory(dir=setting.directory) as name:
+        huge_s, memory_mib, back_s = asyncio.run(measure_huge(Path(name), huge))
+    yield Row(
+        f"{huge:,} manifests from nothing to applied", f"{huge_s:.1f} s",
+        note=f"{memory_mib:,.0f} MiB; moved away: none pruned; brought back: well after {back_s:.1f} s, none written",
+    )  # fmt: skip
