@@ -6,6 +6,7 @@ and so to the same id.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -66,9 +67,9 @@ class MetricContext:
     identity: MetricIdentity
     layout: Layout | None = None
     slots: dict[int, int] = field(default_factory=dict)
-    """by digest of the key"""
+    """by digest of the key: keys that came by themselves (130 bytes each)"""
     even: dict[int, EvenKeys] = field(default_factory=dict)
-    """the same keys as far as they came in runs of one length, by that length"""
+    """keys that came in runs of one length, by that length (30 to 40 bytes each)"""
     bare: int | None = None
     """id of the point that has no attributes; not in `slots`, because a point cut short looks like it"""
 
@@ -87,6 +88,10 @@ class MetricContext:
             self.slots[xxh3_64_intdigest(key)] = slot
         else:
             self.bare = slot
+
+    def take(self, key: bytes) -> int | None:
+        """Id of a key, which another table is to keep from now on; None when it is new."""
+        return self.slots.pop(xxh3_64_intdigest(key), None) if key else self.bare
 
     def point(self, raw: bytes, known: KnownParts) -> PointIdentity:
         """Identity of a point from its key fields, or from the whole of it. Raises DecodeError."""
@@ -114,10 +119,10 @@ class MetricContext:
 class KnownParts:
     """Attributes decoded so far, by their bytes: most values of most attributes come again in other series.
 
-    Bounded: at `capacity` attributes all are forgotten.
+    Bounded: at `capacity` attributes (400 bytes each) all are forgotten.
     """
 
-    def __init__(self, capacity: int = 200_000) -> None:
+    def __init__(self, capacity: int = 50_000) -> None:
         self._capacity = capacity
         self._parts: dict[bytes, Part] = {}
 
@@ -128,7 +133,7 @@ class KnownParts:
             if len(self._parts) >= self._capacity:
                 self._parts.clear()
             pair = KeyValue.FromString(raw)
-            part = self._parts[raw] = Part(pair.key, any_value(pair.value))
+            part = self._parts[raw] = Part(sys.intern(pair.key), any_value(pair.value))
         return part
 
     def distinct(self, raws: Iterable[bytes]) -> tuple[Part, ...]:

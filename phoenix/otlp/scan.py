@@ -115,8 +115,8 @@ class Scanner:
     Args:
         intern: called for each slice seen for the first time, with its identity; returns the id to use from then on. It
             may be called again for an identity it has given an id, and must then give the same.
-        max_slices: how many slices to remember (100 bytes each); beyond that, forget them all and start over (ids stay,
-            since `intern` gives the same).
+        max_slices: how many slices to remember (130 bytes each, 40 in even runs); beyond that, forget them all and
+            start over (ids stay, since `intern` gives the same).
     """
 
     def __init__(self, intern: Intern, *, max_slices: int = _MAX_SLICES) -> None:
@@ -296,9 +296,9 @@ class Scanner:
             layout = context.layout
             self._read(data, start, start + size, context)
             if layout is context.layout and layout is not None and layout.fits_one(data, start, start + size):
-                slot = context.lookup(data[start + layout.head : start + size - layout.tail])
+                slot = context.take(data[start + layout.head : start + size - layout.tail])
                 slots[row] = -1 if slot is None else slot
-        self._slices += known.add(keys[:, slots >= 0], slots[slots >= 0])
+        known.add(keys[:, slots >= 0], slots[slots >= 0])
 
     def _walk_tailed(self, data: bytes, at: int, stop: int, context: MetricContext, batch: Batch) -> int:
         """The same for points that have fields behind the key."""
