@@ -20,9 +20,9 @@ TICKS = 8
 CUMULATIVE = 2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Input:
-    """Ticks of payloads, and the questions (name → query) whose answers must survive."""
+    """Ticks of payloads, and the questions (name → query) whose answers must survive. Each is equal to itself only."""
 
     name: str
     text: str

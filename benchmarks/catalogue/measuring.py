@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -65,14 +66,12 @@ class Measured:
 
 async def measure(template: PipelineTemplate, given: Input, parameters: Mapping[str, Any] | None = None) -> Measured:
     """Run, meter, judge. Raises PipelineError, phoenix.engine.ConfigError."""
-    left = await through(resolved(template, parameters), given.ticks)
-    entered = [data for tick in given.ticks for data in tick]
-    return judged(template.metadata.name, given, entered, left)
+    return judged(template.metadata.name, given, await through(resolved(template, parameters), given.ticks))
 
 
-def judged(name: str, given: Input, entered: Iterable[bytes], left: Iterable[bytes]) -> Measured:
-    """The judgement of payloads: those that went in are the baseline's."""
-    samples: list[Sample] = [*_metered("baseline", given, entered), *_metered("candidate", given, left)]
+def judged(name: str, given: Input, left: Iterable[bytes]) -> Measured:
+    """The judgement of payloads; those of the input are the baseline's."""
+    samples: list[Sample] = [*_baseline(given), *_metered("candidate", given, left)]
     start = START_NS + WARMUP_TICKS * 10**9
     outcome = analyze(
         AnalysisInput(
@@ -98,6 +97,11 @@ def judged(name: str, given: Input, entered: Iterable[bytes], left: Iterable[byt
     )
     baseline, result = outcome.results.variants
     return Measured(name, given.name, baseline, result)
+
+
+@lru_cache(maxsize=8)
+def _baseline(given: Input) -> list[Sample]:
+    return _metered("baseline", given, (data for tick in given.ticks for data in tick))
 
 
 def _metered(variant: str, given: Input, payloads: Iterable[bytes]) -> list[Sample]:

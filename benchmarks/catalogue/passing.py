@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,7 @@ class _Part:
 
     consumer: Consumer | None = None
     taken: list[bytes] = field(default_factory=list)
+    came: asyncio.Event = field(default_factory=asyncio.Event)
     mutates = False
 
     async def start(self) -> None:
@@ -34,6 +36,7 @@ class _Part:
 
     async def consume(self, metrics: Metrics) -> None:
         self.taken.append(metrics.encoded())
+        self.came.set()
 
 
 async def through(config: Mapping[str, Any], ticks: Sequence[Sequence[bytes]]) -> list[bytes]:
@@ -78,9 +81,10 @@ async def through(config: Mapping[str, Any], ticks: Sequence[Sequence[bytes]]) -
             await node.component.start()
         assert source.consumer is not None
         for payloads in ticks:
+            sink.came.clear()
             for data in payloads:
                 await source.consumer.consume(Metrics.received(data))
-            await _settled(config)
+            await _settled(config, sink)
         for node in reversed(order):
             await node.component.shutdown()
     if failures:
@@ -88,8 +92,13 @@ async def through(config: Mapping[str, Any], ticks: Sequence[Sequence[bytes]]) -
     return sink.taken
 
 
-async def _settled(config: Mapping[str, Any]) -> None:
-    """Let a batch before the last step go, so that ticks stay apart as they do in time."""
+async def _settled(config: Mapping[str, Any], sink: _Part) -> None:
+    """Where a batch before the last step gathers, wait until the tick has come out: ticks stay apart as in time.
+
+    A tick of which nothing comes out is waited for 5 s.
+    """
     steps = [name for pipeline in config["service"]["pipelines"].values() for name in pipeline["processors"][:-1]]
     if any(name.startswith("batch") for name in steps):
-        await asyncio.sleep(0.25)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(5):
+                await sink.came.wait()
