@@ -2,9 +2,10 @@
 
 A pipeline of `otlp` receiver, a catalogue template's processors and `otlphttp` exporter, not compressed and without a
 queue, so that what was acknowledged was also sent on. Collector on the first core (GOMAXPROCS=1 for the real one), a
-process that sends prepared payloads as fast as they are acknowledged and takes what comes out on the second. Both
-engines run all the while and take turns, each after a warm-up; the input is M1 of size M: half of its points are
-histograms of 14 bounds. Embedded without plans is measured beside it.
+process that sends two loads, tick after tick, as fast as they are acknowledged and takes what comes out on the second.
+Both engines run all the while and take turns, each after a warm-up; the input is M1 of size M, HTTP metrics, half of
+its points histograms of 14 bounds; and for the template that is for processes also M2 of size S, hosts with their
+processes, as M1 has nothing for it to do. Embedded without plans is measured beside it.
 """
 
 from __future__ import annotations
@@ -35,8 +36,9 @@ LIMIT = (
 )
 GOAL = 1.0
 SECONDS = 3.0
-SIZE = "M"
-PIPELINES = ("baseline", "http-lean", "process-rollup")
+SIZES = {"M1": "M", "M2": "S"}
+PIPELINES = (("baseline", "M1"), ("http-lean", "M1"), ("process-rollup", "M1"), ("process-rollup", "M2"))
+"""template, and the model of its input"""
 _CATALOG = ROOT / "resources" / "catalog"
 
 
@@ -112,13 +114,14 @@ class Engine:
 
 
 @contextlib.contextmanager
-def engine(command: list[str], template: str, folder: Path, seconds: float) -> Iterator[Engine]:
+def engine(command: list[str], template: str, model: str, folder: Path, seconds: float) -> Iterator[Engine]:
     """A collector on the first core and its load on the second."""
     ports = {name: free_port() for name in ("otlp", "sink", "health")}
     file = folder / f"{ports['otlp']}.yaml"
     with file.open("w") as opened:
         YAML(typ="safe").dump(configuration(template, ports), opened)
-    load_command = python("benchmarks.engines_load", str(ports["otlp"]), str(ports["sink"]), SIZE, f"{seconds:g}")
+    about = (str(ports["otlp"]), str(ports["sink"]), model, SIZES[model], f"{seconds:g}")
+    load_command = python("benchmarks.engines_load", *about)
     log = folder / f"{ports['otlp']}.log"
     with child(["taskset", "-c", "0", *command, "--config", str(file)], log=log) as collector:
         wait_until(lambda: is_ready(ports["health"]) or collector.poll() is not None, "the collector is ready")
@@ -147,13 +150,13 @@ def real() -> list[str]:
 
 
 def run(setting: Setting) -> Iterator[Row]:
-    """A row for each template, and how many times faster plans make the embedded engine."""
+    """A row for each template and input, and how many times faster plans make the embedded engine."""
     if (os.cpu_count() or 1) < 2:
         msg = "it takes two cores: one for the collector, one for its load"
         raise Unavailable(msg)
     peer = real()
     embedded = python("phoenix.collector")
-    for template in PIPELINES:
+    for template, model in PIPELINES:
         try:
             configuration(template, {"otlp": 1, "sink": 1, "health": 1})
         except Unavailable as missing:
@@ -161,17 +164,17 @@ def run(setting: Setting) -> Iterator[Row]:
             continue
         with tempfile.TemporaryDirectory(dir=setting.directory) as made, contextlib.ExitStack() as stack:
             folder, seconds = Path(made), setting.seconds(SECONDS)
-            ours = stack.enter_context(engine(embedded, template, folder, seconds))
-            theirs = stack.enter_context(engine(peer, template, folder, seconds))
-            plain = stack.enter_context(engine([*embedded, "--no-plans"], template, folder, seconds))
+            ours = stack.enter_context(engine(embedded, template, model, folder, seconds))
+            theirs = stack.enter_context(engine(peer, template, model, folder, seconds))
+            plain = stack.enter_context(engine([*embedded, "--no-plans"], template, model, folder, seconds))
             for one in (ours, theirs, plain):
                 one.warm()
             pairs = [(ours.measure(), theirs.measure()) for _ in range(setting.pairs)]
             without = plain.measure()
-        yield _row(template, pairs, without)
+        yield _row(f"{template} on {model}", pairs, without)
 
 
-def _row(template: str, pairs: list[tuple[Measured, Measured]], without: Measured) -> Row:
+def _row(name: str, pairs: list[tuple[Measured, Measured]], without: Measured) -> Row:
     ours, theirs = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
 
     def shown(all_: list[Measured]) -> str:
@@ -179,6 +182,6 @@ def _row(template: str, pairs: list[tuple[Measured, Measured]], without: Measure
         return f"{rate.median:,.0f} points/s, {cpu.median:.2f} us CPU a point"
 
     return Row(
-        template, shown(ours), shown(theirs), ratios((a.per_s for a in ours), (b.per_s for b in theirs)),
+        name, shown(ours), shown(theirs), ratios((a.per_s for a in ours), (b.per_s for b in theirs)),
         goal=at_least(GOAL), note=f"without plans {without.per_s:,.0f} points/s, {without.cpu_us:.2f} us",
     )  # fmt: skip
