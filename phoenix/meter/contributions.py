@@ -91,15 +91,26 @@ class Frozen:
         parts = [
             rows[:, index] if index < rows.shape[1] else np.zeros(len(rows), np.uint64) for rows in self._by_page()
         ]
-        return np.concatenate(parts)[self.live]
+        return _mixed(np.concatenate(parts)[self.live])
 
     def sums(self) -> Hashes:
         """Sums of the rows, shape (live,)."""
-        return np.concatenate([rows.sum(axis=1, dtype=np.uint64) for rows in self._by_page()])[self.live]
+        return np.concatenate([_mixed(rows).sum(axis=1, dtype=np.uint64) for rows in self._by_page()])[self.live]
 
     def _by_page(self) -> Iterator[Hashes]:
         for data, width, count in self.pages:
             yield np.frombuffer(data, np.uint64, count * width).reshape(count, width)
+
+
+def _mixed(hashes: Hashes) -> Hashes:
+    """Hashes of which sums may be compared (the finalizer of splitmix64); 0 stays 0.
+
+    NB: Python's hashes of pairs are nearly linear: (a=1) + (b=2) is often (a=2) + (b=1). In six of eight processes sums
+    of them told 20 label sets from only 17 to 19.
+    """
+    hashes = (hashes ^ hashes >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
+    hashes = (hashes ^ hashes >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
+    return hashes ^ hashes >> np.uint64(31)
 
 
 class Contributions:
