@@ -1,6 +1,6 @@
 """Senders and one sink in a process: `python -m benchmarks.engines_load TARGET_PORT SINK_PORT MODEL SIZE SECONDS`.
 
-Two senders, each with a load of its own (a model of a size) and a connection with one request in flight: whenever one is
+Two senders, each with a load of its own (a model of a size) and a connection with one request in flight: when one is
 answered the next payload follows, tick after tick of a second each. What the collector exports is taken without looking
 at it. Prints JSON: points acknowledged, and seconds until the last of what came out of them was taken. Lines on stdin
 are commands: `warm` (a few ticks, with pauses), `run`; each is answered by a line.
