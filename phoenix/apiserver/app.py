@@ -140,12 +140,17 @@ class ApiApp:
                 return await handler(request, target)
             finally:
                 self.access.leave(entry)
-        if is_review(parts):
+        reviewed = is_review(parts)
+        entry = (
+            self.access.enter_review(caller)
+            if reviewed
+            else self.access.enter(request, caller, None, "/" + "/".join(parts))
+        )
+        try:
+            if not reviewed:
+                return await self._other(request, parts)
             body = await read_object(request)
             return object_response(review(self.access, caller, request.method, parts, body), status=201)
-        entry = self.access.enter(request, caller, None, "/" + "/".join(parts))
-        try:
-            return await self._other(request, parts)
         finally:
             self.access.leave(entry)
 

@@ -176,6 +176,12 @@ class Access:
         ENTRY.set(entry)
         return entry
 
+    def enter_review(self, caller: Caller) -> Entry:
+        """Let a review in, which counts as a read. Raises TooManyRequests; who may ask what is `review`'s to say."""
+        entry = Entry(caller, "create", None, began_at=self._now(), writes=False, long=False)
+        self.limiter.enter(entry)
+        return entry
+
     def check(self, caller: Caller, asked: Attributes) -> None:
         """Raises Forbidden where a caller may not do this."""
         if not caller.policy.allows(asked):
