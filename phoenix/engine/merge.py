@@ -1,7 +1,8 @@
 """Merging data points of one metric that became alike: what `aggregate_on_attributes` and its kin share.
 
-Points merge when their attributes and times are equal (start times too for deltas; bounds, scale and flags for
-histograms). The first point of a group takes the result; its start time becomes the earliest. Summaries never merge.
+Points merge when their attributes and times are equal (start times too for deltas; for histograms bounds or scale,
+flags, and whether they have a minimum and maximum). The first point of a group takes the result; its start time becomes
+the earliest. Summaries never merge.
 """
 
 from __future__ import annotations
@@ -73,18 +74,16 @@ def _as_double(point: Any) -> float:
 
 
 def _merge_extremes(group: list[Any]) -> None:
-    """Sum, minimum and maximum of histograms, each only where every point has it."""
+    """Sum, minimum and maximum of histograms: all points of a group have the latter two, or none has."""
     first = group[0]
     for name, how in (("sum", sum), ("min", min), ("max", max)):
-        if all(point.HasField(name) for point in group):
+        if any(point.HasField(name) for point in group):
             setattr(first, name, how([getattr(point, name) for point in group]))
-        else:
-            first.ClearField(name)
 
 
 def _merge_histograms(group: list[Any], _how: str) -> None:
     first = group[0]
-    _merge_extremes(group)
+    _merge_extremes(_with_values(group))
     first.count = sum(point.count for point in group)
     counts = [sum(column) for column in zip(*[point.bucket_counts for point in group], strict=True)]
     first.bucket_counts[:] = counts
@@ -92,18 +91,44 @@ def _merge_histograms(group: list[Any], _how: str) -> None:
         first.exemplars.extend(point.exemplars)
 
 
+def _with_values(group: list[Any]) -> list[Any]:
+    """The first point and those that counted anything: the minimum of nothing is none."""
+    return [group[0], *(point for point in group[1:] if point.count)]
+
+
 def _merge_exponential(group: list[Any], _how: str) -> None:
-    first = group[0]
-    _merge_extremes(group)
-    first.count = sum(point.count for point in group)
-    first.zero_count = sum(point.zero_count for point in group)
-    for side in ("positive", "negative"):
-        rows = [list(getattr(point, side).bucket_counts) for point in group]
-        width = max(len(row) for row in rows)
-        totals = [sum(column) for column in zip(*[row + [0] * (width - len(row)) for row in rows], strict=True)]
-        getattr(first, side).bucket_counts[:] = totals
-    for point in group[1:]:
+    first, *others = _with_values(group)
+    _merge_extremes([first, *others])
+    for point in others:
+        first.count += point.count
+        first.zero_count += point.zero_count
+        for side in ("positive", "negative"):
+            _merge_buckets(getattr(first, side), getattr(point, side))
         first.exemplars.extend(point.exemplars)
+
+
+def _merge_buckets(into: Any, source: Any) -> None:
+    """Add the buckets of the same scale.
+
+    NB: with unequal offsets this is what the Collector does, whose result is not always the sum: lower buckets are put
+    before the others without the gap between them, and empty ones at the front go without the offset following.
+    """
+    counts, more = list(into.bucket_counts), list(source.bucket_counts)
+    if source.offset < into.offset:
+        counts = [count for count in more if count] + counts
+    else:
+        at = source.offset - into.offset
+        if any(more):
+            last = len(more) if at == 0 else max(index for index, count in enumerate(more) if count) + 1
+            counts += [0] * (at + last - len(counts))
+        for index, count in enumerate(more):
+            if count:
+                counts[at + index] += count
+    if source.offset != into.offset and more:
+        into.offset = min(into.offset, source.offset)
+        while counts and not counts[0]:
+            del counts[0]
+    into.bucket_counts[:] = counts
 
 
 def _number_key(_point: Any) -> Hashable:
@@ -111,11 +136,12 @@ def _number_key(_point: Any) -> Hashable:
 
 
 def _histogram_key(point: Any) -> Hashable:
-    return tuple(point.explicit_bounds), len(point.bucket_counts), point.flags
+    has = point.HasField("min"), point.HasField("max")
+    return tuple(point.explicit_bounds), len(point.bucket_counts), *has, point.flags
 
 
 def _exponential_key(point: Any) -> Hashable:
-    return point.scale, point.zero_threshold, point.positive.offset, point.negative.offset, point.flags
+    return point.scale, point.HasField("min"), point.HasField("max"), point.flags
 
 
 _KINDS: dict[str, tuple[Callable[[Any], Hashable], Callable[[list[Any], str], None]]] = {

@@ -126,4 +126,41 @@ def few() -> Requests:
     return [add_resource(request, *metrics, resource={"service.name": "cart"})]
 
 
-INPUTS: dict[str, Callable[[], Requests]] = {"rich": rich, "few": few, "counters": counters, "deltas": deltas}
+def shapes() -> Requests:
+    """Distributions at their edges: negative values, zeros, bounds that lack or do not fit, odd scales."""
+    request = ExportMetricsServiceRequest()
+    plain = histogram("h", [({"n": "full"}, [1, 2, 3], 9.5), ({"n": "none"}, [0, 0, 0], 0.0)])
+    points = plain.histogram.data_points
+    for name, counts, bounds, low, high in (
+        ("range", [4, 1, 5], [1.0, 2.0], 0.5, 8.0), ("one", [7], [], 1.0, 3.0),
+        ("negative", [3, 1], [-5.0], None, None), ("unfit", [1, 2], [1.0, 2.0], None, None),
+        ("short", [1, 1], [1.0], None, None), ("open", [9], [], None, None),
+    ):  # fmt: skip
+        point = points.add(
+            time_unix_nano=T0, start_time_unix_nano=T0 - 1000, sum=1.5, bucket_counts=counts, explicit_bounds=bounds,
+            count=99 if name == "short" else sum(counts), min=low, max=high,
+        )  # fmt: skip
+        point.attributes.extend(pairs({"n": name}))
+    exponential = Metric(name="e", unit="s", description="of e")
+    exponential.exponential_histogram.aggregation_temporality = DELTA
+    for name, scale, offset, counts, zero, negative in (
+        ("small", 0, 0, (1, 2, 3), 1, ()), ("fine", 5, -10, (4, 0, 4), 0, ()), ("coarse", -2, -1, (2, 3), 2, ()),
+        ("both", 1, 2, (1, 1), 3, (2, 5)), ("below", 1, 0, (), 1, (2, 5)), ("far", -8, 3, (1, 1), 0, ()),
+        ("empty", 0, 0, (), 0, ()), ("zeros", 0, 0, (), 4, ()),
+    ):  # fmt: skip
+        shape = exponential.exponential_histogram.data_points.add(
+            time_unix_nano=T0, start_time_unix_nano=T0 - 1000, scale=scale, zero_count=zero, zero_threshold=0.25,
+            count=sum(counts) + zero + sum(negative), sum=3.25,
+        )  # fmt: skip
+        shape.positive.offset = offset
+        shape.positive.bucket_counts.extend(counts)
+        shape.negative.offset = 1
+        shape.negative.bucket_counts.extend(negative)
+        shape.attributes.extend(pairs({"n": name}))
+    return [add_resource(request, plain, exponential, _summary("s"), resource={"service.name": "s"})]
+
+
+INPUTS: dict[str, Callable[[], Requests]] = {
+    "rich": rich, "few": few, "counters": counters, "deltas": deltas,
+    "shapes": shapes,
+}  # fmt: skip

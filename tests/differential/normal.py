@@ -98,4 +98,8 @@ def _jsonable(value: Any) -> Any:
 
 
 def _filled(row: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in row.items() if value not in ("", 0, False, None, {}, ["", "", {}])}
+    """Without what says nothing; a whole number of zero does: a point may have none."""
+    return {key: value for key, value in row.items() if key == "as_int" or value not in _NOTHING}
+
+
+_NOTHING = ("", 0, False, None, {}, ["", "", {}])

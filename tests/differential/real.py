@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import socket
 import subprocess
@@ -129,8 +130,9 @@ async def _run(path: str, cases: list[Case]) -> list[dict[str, Any]]:
         folder = Path(made)
         (folder / "c.yaml").write_text(text(_pipelines(cases, folder, ports)), "utf-8")
         process = await asyncio.create_subprocess_exec(
-            path, "--config", str(folder / "c.yaml"), stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
-        )
+            path, "--config", str(folder / "c.yaml"), stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
+            env=os.environ | {"TZ": "UTC"},
+        )  # fmt: skip
         try:
             async with aiohttp.ClientSession() as session:
                 await _ready(session, ports, process)

@@ -8,6 +8,9 @@ from typing import Any
 from phoenix.engine.ottl import ast
 from phoenix.engine.ottl.context import LEVELS, Context
 from phoenix.engine.ottl.errors import OttlError, OttlSyntaxError
+from phoenix.engine.ottl.functions import ELSEWHERE
+from phoenix.engine.ottl.functions.text import camel_case
+from phoenix.engine.ottl.functions.types import bool_of, double_of
 from phoenix.engine.ottl.paths import OF_VALUES, Access, Getter, indexed, level_of, resolve
 from phoenix.engine.ottl.signature import Function, Kind, MapTarget, Param
 from phoenix.engine.ottl.values import Value, calculate, comparison, negative
@@ -145,7 +148,7 @@ class Compiler:
     def _call(self, call: ast.Call) -> Any:
         function = self._functions.get(call.name)
         if function is None:
-            raise OttlSyntaxError(f'undefined function "{call.name}"')
+            raise OttlSyntaxError(_undefined(call.name))
         if function.level not in (None, self._level):
             raise OttlSyntaxError(f"{call.name} works in the {function.level} context only, not in {self._level}")
         given: dict[str, ast.Expression] = {}
@@ -155,10 +158,12 @@ class Compiler:
             )
         for param, argument in zip(function.params, call.positional, strict=False):
             given[param.name] = argument
+        names = {camel_case(param.name): param.name for param in function.params}
         for name, argument in call.named:
-            if name in given or name not in {param.name for param in function.params}:
+            known = names.get(camel_case(name))  # `replacement_format` and `replacementFormat` are one
+            if known is None or known in given:
                 raise OttlSyntaxError(f"{call.name}: no parameter to take {name!r}")
-            given[name] = argument
+            given[known] = argument
         arguments = []
         for param in function.params:
             if param.name not in given and not param.optional:
@@ -171,6 +176,8 @@ class Compiler:
     def _argument(self, function: str, param: Param, expression: ast.Expression) -> Any:
         fault = OttlSyntaxError(f"{function}: invalid argument {param.name!r}: must be {_WANTED[param.kind]}")
         if _may_be(param.kind, expression):
+            if param.kind in _CONVERTED and isinstance(expression, ast.Literal):
+                _convertible(param.kind, expression.value)
             return self.value(expression)
         match param.kind, expression:
             case Kind.TARGET, ast.Path():
@@ -180,28 +187,29 @@ class Compiler:
                 return access
             case Kind.MAP, ast.Path():
                 return MapTarget(self.path(expression))
-            case Kind.TEXT, ast.Literal(str() as text):
-                return text
-            case Kind.TEXTS, ast.ListLiteral(items):
-                texts = [item.value for item in items if isinstance(item, ast.Literal) and isinstance(item.value, str)]
-                if len(texts) != len(items):
-                    raise fault
-                return texts
-            case Kind.BOOL, ast.Literal(bool() as flag):
-                return flag
-            case Kind.INT, ast.Literal(int() as number) if not isinstance(number, bool):
-                return number
-            case Kind.FLOAT, ast.Literal(float() as number):
-                return number
+            case Kind.KEY, ast.Path() | ast.Call():
+                return self.value(expression)
+            case Kind.STRINGS, ast.ListLiteral(items):
+                return self._strings(items, fault)
+            case Kind.SOME_VALUES, ast.ListLiteral(items) if items:
+                return self.value(expression)
             case Kind.FUNCTION, ast.EnumName(name):
                 return self._one_argument_function(name)
-            case _:
-                raise fault
+        found = _as_written(param.kind, expression)
+        if found is None:
+            raise fault
+        return found
+
+    def _strings(self, items: tuple[ast.Expression, ...], fault: OttlSyntaxError) -> list[str] | Getter:
+        if not all(_may_be(Kind.STRING, item) for item in items):
+            raise fault
+        texts = [item.value for item in items if isinstance(item, ast.Literal) and isinstance(item.value, str)]
+        return texts if len(texts) == len(items) else self.value(ast.ListLiteral(items))
 
     def _one_argument_function(self, name: str) -> Callable[[Value], Value]:
         function = self._functions.get(name)
         if function is None or not name[0].isupper():
-            raise OttlSyntaxError(f'undefined function "{name}"')
+            raise OttlSyntaxError(_undefined(name))
         if sum(not param.optional for param in function.params) != 1 or function.params[0].kind not in _OF_ONE:
             raise OttlSyntaxError(f"{name} does not take exactly one value, so it cannot be passed as a function")
         self.by_identity = self.by_identity and function.by_identity
@@ -215,15 +223,48 @@ class Compiler:
         return apply
 
 
+def _as_written(kind: Kind, expression: ast.Expression) -> Any:
+    """The value of an argument that must be a literal, or a list of such; None where it is no such."""
+    if isinstance(expression, ast.Negative) and kind is Kind.SIGNED:
+        number = _as_written(kind, expression.value)
+        return None if number is None else -number
+    if isinstance(expression, ast.Literal) and type(expression.value) is _AS_WRITTEN.get(kind):
+        return expression.value
+    item = _ITEMS_AS_WRITTEN.get(kind)
+    if item is None or not isinstance(expression, ast.ListLiteral):
+        return None
+    found = [one.value for one in expression.items if isinstance(one, ast.Literal) and type(one.value) is item]
+    return found if len(found) == len(expression.items) else None
+
+
+def _undefined(name: str) -> str:
+    if name in ELSEWHERE:
+        return f"the embedded engine has no function {name}: run this pipeline on the Collector (engine: Otelcol)"
+    return f'undefined function "{name}"'
+
+
+def _convertible(kind: Kind, value: Value) -> None:
+    """Raises OttlSyntaxError where a literal cannot become what a function reads it as."""
+    try:
+        _CONVERTED[kind](value)
+    except OttlError as error:
+        raise OttlSyntaxError(str(error)) from error
+
+
+_CONVERTED = {Kind.DOUBLE_LIKE: double_of, Kind.BOOL_LIKE: bool_of}
 _NOWHERE = Context()
-_OF_ONE = frozenset({Kind.VALUE, Kind.STRING})
+_OF_ONE = frozenset({Kind.VALUE, Kind.STRING, Kind.DOUBLE_LIKE, Kind.BOOL_LIKE})
 _INDEXED = frozenset({"attributes", "cache"})
 _LITERALS: dict[Kind, type] = {
     Kind.STRING: str, Kind.INTEGER: int, Kind.DOUBLE: float, Kind.BOOLEAN: bool,
 }  # fmt: skip
+_AS_WRITTEN = {Kind.TEXT: str, Kind.KEY: str, Kind.BOOL: bool, Kind.INT: int, Kind.FLOAT: float, Kind.SIGNED: float}
+_ITEMS_AS_WRITTEN = {Kind.TEXTS: str, Kind.FLOATS: float}
+"""Arguments that must be literals, and of which type."""
 _RUN = ast.Path | ast.Call | ast.Math | ast.Negative
 _READ: dict[Kind, Any] = {
-    Kind.VALUE: object, Kind.VALUES: ast.ListLiteral, Kind.MAPPING: _RUN | ast.MapLiteral, Kind.MOMENT: _RUN,
+    **dict.fromkeys((Kind.VALUE, Kind.DOUBLE_LIKE, Kind.BOOL_LIKE), object),
+    Kind.VALUES: ast.ListLiteral, Kind.MAPPING: _RUN | ast.MapLiteral, Kind.MOMENT: _RUN,
     Kind.ITEMS: _RUN | ast.ListLiteral, Kind.LENGTH: _RUN,
     **dict.fromkeys(_LITERALS, _RUN | ast.Literal | ast.EnumName),
 }  # fmt: skip
@@ -242,6 +283,9 @@ _WANTED = {
     Kind.INT: "an integer", Kind.FLOAT: "a number", Kind.BOOL: "true or false", Kind.VALUE: "a value",
     Kind.VALUES: "a list in brackets", Kind.FUNCTION: "the name of a converter", Kind.STRING: "a string",
     Kind.INTEGER: "an integer", Kind.DOUBLE: "a double", Kind.BOOLEAN: "true or false", Kind.MAPPING: "a map",
+    Kind.STRINGS: "a list of strings", Kind.SOME_VALUES: "a list in brackets that is not empty",
+    Kind.DOUBLE_LIKE: "a value", Kind.BOOL_LIKE: "a value", Kind.KEY: "a string",
+    Kind.SIGNED: "a number", Kind.FLOATS: "a list of numbers with a dot",
     Kind.ITEMS: "a list", Kind.MOMENT: "a time", Kind.LENGTH: "a duration",
 }  # fmt: skip
 
@@ -303,6 +347,9 @@ def infer_level(nodes: list[ast.Statement | ast.Condition], functions: Mapping[s
             named = True
         elif isinstance(node, ast.EnumName) and node.name.startswith(("METRIC_DATA_TYPE", "AGGREGATION_TEMPORALITY")):
             found.add("metric")
+        elif isinstance(node, ast.EnumName) and node.name.isupper() and node.name in functions:
+            # the Collector takes such a name for an enum here, which no context has
+            raise OttlSyntaxError(f'cannot infer the context for "{node.name}": write the group with `context:`')
         elif isinstance(node, ast.Call) and (function := functions.get(node.name)) and function.level:
             bound[function.level] = node.name
             found.add(function.level)

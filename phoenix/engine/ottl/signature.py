@@ -22,6 +22,13 @@ class Kind(Enum):
     """a list in brackets → Getter of a list"""
     STRING = auto()
     """any expression but a literal of another type → Getter; so, too, the following"""
+    STRINGS = auto()
+    """a list of strings → list[str] where all are literals, otherwise a Getter of a list"""
+    SOME_VALUES = auto()
+    """a list in brackets that is not empty → Getter of a list"""
+    DOUBLE_LIKE = auto()
+    """what can be read as a double → Getter; a literal that cannot be is refused beforehand; so, too, BOOL_LIKE"""
+    BOOL_LIKE = auto()
     INTEGER = auto()
     DOUBLE = auto()
     BOOLEAN = auto()
@@ -37,10 +44,16 @@ class Kind(Enum):
     """a string literal → str"""
     TEXTS = auto()
     """a list of string literals → list[str]"""
+    KEY = auto()
+    """a string → str where it is a literal, otherwise a Getter"""
     INT = auto()
     """an integer literal → int"""
     FLOAT = auto()
     """a literal with a dot → float"""
+    SIGNED = auto()
+    """the same, perhaps with a minus → float"""
+    FLOATS = auto()
+    """a list of such → list[float]"""
     BOOL = auto()
     """true or false → bool"""
     FUNCTION = auto()

@@ -10,21 +10,33 @@ import json
 import math
 import operator
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, tzinfo
 from decimal import Decimal
 from typing import Any, TypeAlias
 
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from phoenix.engine.ottl.errors import OttlError
+from phoenix.engine.ottl.zones import wall_clock
 
 Value: TypeAlias = "bool | int | float | str | bytes | list[Value] | dict[str, Value] | Time | Duration | None"
 
 
 class Time(int):
-    """A moment, Unix nanoseconds."""
+    """A moment, Unix nanoseconds, and the zone it is looked at from, which text and parts of a date are of."""
 
-    __slots__ = ()
+    zone: tzinfo = UTC
+
+    @classmethod
+    def seen_from(cls, unix_nano: int, zone: tzinfo) -> Time:
+        """A moment with a zone other than UTC."""
+        made = cls(unix_nano)
+        made.zone = zone
+        return made
+
+    def moved(self, unix_nano: int) -> Time:
+        """Another moment, looked at from the same zone."""
+        return Time(unix_nano) if self.zone is UTC else Time.seen_from(unix_nano, self.zone)
 
 
 class Duration(int):
@@ -190,9 +202,9 @@ def calculate(op: str, left: Value, right: Value) -> Value:
         case Time(), Time() if op == "-":
             return Duration(int(left) - int(right))
         case Time(), Duration() if op in "+-":
-            return Time(int(left) + int(right) if op == "+" else int(left) - int(right))
+            return left.moved(int(left) + int(right) if op == "+" else int(left) - int(right))
         case Duration(), Time() if op == "+":
-            return Time(int(left) + int(right))
+            return right.moved(int(left) + int(right))
         case Duration(), Duration() if op in "+-":
             return Duration(int(left) + int(right) if op == "+" else int(left) - int(right))
     raise OttlError(f"{kind_name(left)} {op} {kind_name(right)} is no calculation: convert with Int(…) or Double(…)")
@@ -242,11 +254,34 @@ def text_of(value: Value) -> str | None:
             return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")  # as Go does for HTML
 
 
+def as_string(value: Value) -> str:
+    """A value as text, as attributes give it: nil is empty, bytes are base64, large and tiny floats have exponents."""
+    match value:
+        case None:
+            return ""
+        case bytes():
+            return base64.b64encode(value).decode()
+        case float() if not math.isfinite(value):
+            return f"json: unsupported value: {float_text(value)}"
+        case float() if value and not 1e-6 <= abs(value) < 1e21:
+            return repr(value).replace("e-0", "e-")
+        case _:
+            return text_of(value) or ""
+
+
 def time_text(moment: Time) -> str:
-    """A moment as RFC 3339 in UTC, with as many digits of a second as it needs."""
-    seconds, rest = divmod(int(moment), 1_000_000_000)
-    text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    return f"{text}.{rest:09d}".rstrip("0") + "Z" if rest else f"{text}Z"
+    """A moment as RFC 3339 in its zone, with as many digits of a second as it needs.
+
+    Raises:
+        OttlError: its year has not four digits.
+    """
+    try:
+        shown, rest = wall_clock(int(moment), moment.zone)
+    except ValueError as error:
+        raise OttlError(str(error)) from error
+    text = shown.isoformat()
+    text, offset = (text[:19], text[19:]) if shown.utcoffset() else (text[:19], "Z")
+    return (f"{text}.{rest:09d}".rstrip("0") if rest else text) + offset
 
 
 def _jsonable(value: Value) -> object:

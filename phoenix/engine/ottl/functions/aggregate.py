@@ -130,6 +130,6 @@ AGGREGATES = (
         ),
     ),
     Function(
-        "merge_histogram_buckets", params("bound:float method:text?"), _merge_histogram_buckets, level="datapoint"
+        "merge_histogram_buckets", params("bound:signed method:text?"), _merge_histogram_buckets, level="datapoint"
     ),
 )

@@ -128,7 +128,7 @@ COLLECTIONS = by_identity(
     Function("ContainsValue", params("target:items item:value"), _contains_value),
     Function("Index", params("target:value value:value"), _index),
     Function("Sort", params("target:value order:text?"), _sort),
-    Function("Coalesce", params("values:values"), _coalesce),
+    Function("Coalesce", params("values:some_values"), _coalesce),
     Function("ExtractPatterns", params("target:string pattern:text"), _extract_patterns),
     Function("ParseJSON", params("target:string"), _parse_json),
 )

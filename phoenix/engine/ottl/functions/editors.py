@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from phoenix.engine.ottl.context import Context
 from phoenix.engine.ottl.errors import OttlError, OttlSyntaxError
+from phoenix.engine.ottl.functions.text import need_text
 from phoenix.engine.ottl.paths import Access, Getter
 from phoenix.engine.ottl.patterns import Pattern, glob
 from phoenix.engine.ottl.signature import Editor, Function, MapTarget, by_identity, params
@@ -24,14 +25,16 @@ def _set(target: Access, value: Getter) -> Editor:
     return edit
 
 
-def _delete_key(target: MapTarget, key: str) -> Editor:
-    def edit(context: Context) -> None:
+def _delete_key(target: MapTarget, key: str | Getter) -> Editor:
+    def delete(context: Context, key: str) -> None:
         values = target.values(context)
         if key in values:
             del values[key]
             target.changed(context)
 
-    return edit
+    if isinstance(key, str):
+        return lambda context: delete(context, key)
+    return lambda context: delete(context, need_text(key(context), "delete_key"))
 
 
 def _drop_where(target: MapTarget, drop: Callable[[str], bool]) -> Editor:
@@ -46,9 +49,17 @@ def _drop_where(target: MapTarget, drop: Callable[[str], bool]) -> Editor:
     return edit
 
 
-def _keep_keys(target: MapTarget, keys: list[str]) -> Editor:
-    kept = frozenset(keys)
-    return _drop_where(target, lambda key: key not in kept)
+def _keep_keys(target: MapTarget, keys: list[str] | Getter) -> Editor:
+    if isinstance(keys, list):
+        kept = frozenset(keys)
+        return _drop_where(target, lambda key: key not in kept)
+
+    def edit(context: Context) -> None:
+        told = keys(context)
+        now = {need_text(key, "keep_keys") for key in told} if isinstance(told, list) else set()
+        _drop_where(target, lambda key: key not in now)(context)
+
+    return edit
 
 
 def _delete_matching_keys(target: MapTarget, pattern: str) -> Editor:
@@ -78,18 +89,30 @@ def _text_change(function: Callable[[Value], Value] | None, form: str | None) ->
 
 
 def _replace_pattern(
-    target: Access, regex: str, replacement: str, function: Callable[[Value], Value] | None, form: str | None
+    target: Access,
+    regex: str,
+    replacement: str | Getter,
+    function: Callable[[Value], Value] | None,
+    form: str | None,
 ) -> Editor:
-    replace = Pattern(regex).replacer(replacement, _text_change(function, form))
+    change = _text_change(function, form)
     read, write = target.get, target.set
     assert write is not None, "the compiler checks targets"
 
-    def edit(context: Context) -> None:
+    def with_replacer(context: Context, replace: Callable[[str], str]) -> None:
         value = read(context)
         if isinstance(value, str):
             new = replace(value)
             if new is not value:
                 write(context, new)
+
+    if isinstance(replacement, str):
+        replace = Pattern(regex).replacer(replacement, change)
+        return lambda context: with_replacer(context, replace)
+    pattern = Pattern(regex)
+
+    def edit(context: Context) -> None:
+        with_replacer(context, pattern.replacer(need_text(replacement(context), "replace_pattern"), change))
 
     return edit
 
@@ -216,11 +239,11 @@ _REPLACED = "function:function? replacement_format:text?"
 
 EDITORS = by_identity(
     Function("set", params("target:target value:value"), _set),
-    Function("delete_key", params("target:map key:text"), _delete_key),
+    Function("delete_key", params("target:map key:key"), _delete_key),
     Function("delete_matching_keys", params("target:map pattern:text"), _delete_matching_keys),
-    Function("keep_keys", params("target:map keys:texts"), _keep_keys),
+    Function("keep_keys", params("target:map keys:strings"), _keep_keys),
     Function("keep_matching_keys", params("target:map pattern:text"), _keep_matching_keys),
-    Function("replace_pattern", params(f"target:target regex:text replacement:text {_REPLACED}"), _replace_pattern),
+    Function("replace_pattern", params(f"target:target regex:text replacement:key {_REPLACED}"), _replace_pattern),
     Function(
         "replace_all_patterns",
         params(f"target:map mode:text regex:text replacement:text {_REPLACED}"),

@@ -1,13 +1,10 @@
-"""Converters of text: IsMatch, Concat, Split, Substring, cases, trimming, hashes."""
+"""Converters of text: IsMatch, Concat, Split, Substring, cases, trimming, formats."""
 
 from __future__ import annotations
 
-import hashlib
 import re
 import string
 from collections.abc import Callable
-
-import xxhash
 
 from phoenix.engine.ottl.context import Context
 from phoenix.engine.ottl.errors import OttlError, OttlSyntaxError
@@ -39,7 +36,12 @@ def need_text(value: Value, name: str) -> str:
     return value
 
 
-def _need_int(value: Value, name: str) -> int:
+def need_int(value: Value, name: str) -> int:
+    """The value, which must be a whole number.
+
+    Raises:
+        OttlError: it is something else.
+    """
     if type(value) is not int:
         raise OttlError(f"{name} expects an int, not {kind_name(value)}")
     return value
@@ -67,7 +69,7 @@ def _split(target: Getter, delimiter: Getter) -> Getter:
 def _substring(target: Getter, start: Getter, length: Getter) -> Getter:
     def get(context: Context) -> Value:
         encoded = need_text(target(context), "Substring").encode()
-        at, count = _need_int(start(context), "Substring"), _need_int(length(context), "Substring")
+        at, count = need_int(start(context), "Substring"), need_int(length(context), "Substring")
         if at < 0 or count <= 0 or at + count > len(encoded):
             raise OttlError(f"Substring: [{at}, {at + count}) lies outside a string of {len(encoded)} bytes")
         return encoded[at : at + count].decode(errors="replace")
@@ -146,14 +148,6 @@ def _trim(target: Getter, replacement: Getter | None) -> Getter:
     return get
 
 
-def _fnv(text: str) -> int:
-    """FNV-1a, 64 bits, as a signed number."""
-    value = 0xCBF29CE484222325
-    for byte in text.encode():
-        value = ((value ^ byte) * 0x100000001B3) % 2**64
-    return value - 2**64 if value >= 2**63 else value
-
-
 def _format(form: str, values: Getter) -> Getter:
     def get(context: Context) -> Value:
         parts = values(context)
@@ -180,10 +174,7 @@ TEXT = by_identity(
     Function("ConvertCase", params("target:string toCase:text"), _convert_case),
     Function("ToLowerCase", _TARGET, _of_one("ToLowerCase", lower)),
     Function("ToUpperCase", _TARGET, _of_one("ToUpperCase", upper)),
+    Function("ToSnakeCase", _TARGET, _of_one("ToSnakeCase", snake_case)),
+    Function("ToCamelCase", _TARGET, _of_one("ToCamelCase", camel_case)),
     Function("Format", params("format_string:text vals:values"), _format),
-    Function("SHA256", _TARGET, _of_one("SHA256", lambda text: hashlib.sha256(text.encode()).hexdigest())),
-    Function("SHA1", _TARGET, _of_one("SHA1", lambda text: hashlib.sha1(text.encode()).hexdigest())),
-    Function("MD5", _TARGET, _of_one("MD5", lambda text: hashlib.md5(text.encode()).hexdigest())),
-    Function("FNV", _TARGET, _of_one("FNV", _fnv)),
-    Function("XXH3", _TARGET, _of_one("XXH3", lambda text: xxhash.xxh3_64_hexdigest(text.encode()))),
 )

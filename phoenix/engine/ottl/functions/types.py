@@ -1,4 +1,4 @@
-"""Converters about types: IsString, IsInt, …, and Int, Double, String, Bool, Len."""
+"""Converters about types: IsString, IsInt, …, and Int, Double, String, Bool, Len, Log."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from phoenix.engine.ottl.context import Context
 from phoenix.engine.ottl.errors import OttlError
 from phoenix.engine.ottl.paths import Getter
 from phoenix.engine.ottl.signature import Function, by_identity, params
-from phoenix.engine.ottl.values import Duration, Time, Value, kind_name, text_of
+from phoenix.engine.ottl.values import Time, Value, float_text, kind_name, text_of
 
 
 def _is_kind(kind: type) -> Callable[[Getter], Getter]:
@@ -54,7 +54,12 @@ def _int_of_text(text: str) -> int | None:
     return number if -(2**63) <= number < 2**63 else None
 
 
-def _double(value: Value) -> Value:
+def double_of(value: Value) -> Value:
+    """The value read as a double, nil for nil.
+
+    Raises:
+        OttlError: it is none.
+    """
     match value:
         case bool() | int() | float():
             return float(value)
@@ -75,7 +80,12 @@ def _double_of_text(text: str) -> float:
     raise OttlError(f"Double cannot read {text!r}")
 
 
-def _bool(value: Value) -> Value:
+def bool_of(value: Value) -> Value:
+    """The value read as a bool, nil for nil.
+
+    Raises:
+        OttlError: it is none.
+    """
     match value:
         case bool():
             return value
@@ -103,6 +113,26 @@ def _len(value: Value) -> Value:
             raise OttlError(f"Len does not count a {kind_name(value)}: give a string, list or map")
 
 
+def _is_empty(value: Value) -> Value:
+    """nil, nothing in it, zero or false; the moment 0 is a moment."""
+    match value:
+        case Time():
+            return False
+        case float():
+            return value == 0 and math.copysign(1, value) > 0
+        case _:
+            return not value
+
+
+def _log(value: Value) -> Value:
+    number = double_of(value)
+    if not isinstance(number, float):
+        raise OttlError("Log: invalid input: nil")
+    if number <= 0:
+        raise OttlError(f"Log: invalid input: expected number greater than zero but got {float_text(number)}")
+    return math.log(number)
+
+
 def _string(value: Value) -> Value:
     return text_of(value)
 
@@ -116,11 +146,11 @@ TYPES = by_identity(
     Function("IsBool", params("target:boolean"), _is_kind(bool)),
     Function("IsMap", params("target:mapping"), _is_kind(dict)),
     Function("IsList", _TARGET, _is_kind(list)),
-    Function("IsTime", _TARGET, _is_kind(Time)),
-    Function("IsDuration", _TARGET, _is_kind(Duration)),
     Function("Int", _TARGET, _one(_int)),
-    Function("Double", _TARGET, _one(_double)),
-    Function("Bool", _TARGET, _one(_bool)),
+    Function("Double", params("target:double_like"), _one(double_of)),
+    Function("Bool", params("target:bool_like"), _one(bool_of)),
     Function("String", _TARGET, _one(_string)),
     Function("Len", _TARGET, _one(_len)),
+    Function("IsEmpty", _TARGET, _one(_is_empty)),
+    Function("Log", params("target:double_like"), _one(_log)),
 )
