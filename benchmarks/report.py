@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks.processes import ROOT
 from benchmarks.result import Outcome, Row, Setting
 
 _COMMAND = "make bench-deps   # once, Debian: etcd, h2load, wrk\nmake bench        # prints this; about five minutes\n"
@@ -68,7 +69,7 @@ def document(outcomes: list[Outcome], setting: Setting) -> str:
         "Measured, not estimated. `make bench` measures; `python -m benchmarks --doc docs/benchmarks.md` writes this "
         f"page from one run. {_when()}, {_machine(setting.directory)}. Ratios are medians of {setting.pairs} pairs in "
         "which Phoenix and its peer took turns (A B A B …), so that both saw the same machine; figures beside them are "
-        "medians too and say less, since they move with the machine. All runs over loopback, and it is what is shipped."
+        f"medians too and say less, since they move with the machine. All runs over loopback{_commit()}."
     )
     parts = ["# Benchmarks", about, "```console\n" + _COMMAND + "```", _table(outcomes)]
     for outcome in outcomes:
@@ -91,6 +92,15 @@ def _table(outcomes: list[Outcome]) -> str:
             cells = [row.name, row.figure, row.peer, middle, goal(row), verdict(row) if row.goal else ""]
             rows.append("| " + " | ".join(cells) + " |")
     return "\n".join(rows)
+
+
+def _commit() -> str:
+    """Which code it was, where git can tell."""
+    said = [
+        subprocess.run(["git", *words], capture_output=True, text=True, check=False, cwd=ROOT).stdout.strip()
+        for words in (("rev-parse", "--short=10", "HEAD"), ("status", "--porcelain", "--untracked-files=no"))
+    ]
+    return f", of commit {said[0]}{' with changes' if said[1] else ''}" if said[0] else ""
 
 
 def _when() -> str:
