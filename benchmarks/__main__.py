@@ -24,6 +24,7 @@ BENCHMARKS = {
     "starts": "benchmarks.starts",
     "pipeline": "benchmarks.pipeline",
     "meter": "benchmarks.meter_throughput",
+    "meter-scale": "benchmarks.meter_scale",
     "generator": "benchmarks.loadgen_throughput",
     "engines": "benchmarks.engines",
     "store": "benchmarks.store_writes",

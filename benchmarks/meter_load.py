@@ -41,9 +41,9 @@ class Body:
             stop = start + len(row) * (POINTS // METRICS)
             self._blocks.append(_Block(self._bytes[start:stop].reshape(-1, len(row)), row))
 
-    def next(self) -> bytearray:
-        """The next request; valid until the one after it."""
-        now = np.frombuffer(time.time_ns().to_bytes(8, "little"), np.uint8)
+    def next(self, at_ns: int | None = None) -> bytearray:
+        """The next request, its points of now or of a time (Unix ns); valid until the one after it."""
+        now = np.frombuffer((at_ns or time.time_ns()).to_bytes(8, "little"), np.uint8)
         for block in self._blocks:
             if self._shuffled:
                 block.shuffle(self._random)

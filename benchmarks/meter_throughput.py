@@ -71,14 +71,15 @@ class Meter:
 
 
 @contextlib.contextmanager
-def metering(folder: Path) -> Iterator[Meter]:
-    """The shipped meter, ready."""
+def metering(folder: Path, **more: object) -> Iterator[Meter]:
+    """The shipped meter, ready. `more`: of its configuration."""
     port, health = free_port(), free_port()
     config = {
         "otlpAddress": f"127.0.0.1:{port}",
         "healthAddress": f"127.0.0.1:{health}",
         "variants": ["baseline"],
         "signals": [{"name": "rate", "query": SIGNAL}],
+        **more,
     }
     path = folder / "config.json"
     path.write_text(json.dumps(config))
@@ -95,9 +96,10 @@ class Sender:
         self._body = body
         self.posted = 0
 
-    def post(self) -> None:
-        """Raises ConnectionError: it was not taken."""
-        data = self._body.next()
+    def post(self, data: bytearray | None = None) -> None:
+        """Post the body's next request, or another. Raises ConnectionError: it was not taken."""
+        if data is None:
+            data = self._body.next()
         head = (
             "POST /v/baseline/v1/metrics HTTP/1.1\r\nHost: meter\r\nContent-Type: application/x-protobuf\r\n"
             f"Content-Length: {len(data)}\r\n\r\n"
