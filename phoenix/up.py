@@ -70,6 +70,7 @@ class UpConfig:
         catalog: folder of manifests applied at the start; None: none.
         otelcol: a real collector's binary; empty: looked for on PATH.
         prometheus: a Prometheus's binary, or the URL of one that takes remote write; empty: looked for on PATH.
+        recordings: folder of recordings that experiments may have replayed; None: `recordings` in the state folder.
         request_log: log each API request.
         agent: run this machine's agent too; False: hosts join by `phoenixctl agent`.
         listen: address the API is bound to.
@@ -87,6 +88,7 @@ class UpConfig:
     catalog: Path | None = CATALOG
     otelcol: str = ""
     prometheus: str = ""
+    recordings: Path | None = None
     request_log: bool = False
     agent: bool = True
     listen: str = "127.0.0.1"
@@ -184,8 +186,8 @@ async def _announce(manager: Manager, agent: Agent | None, ready: asyncio.Event 
 
 def _agent_config(config: UpConfig) -> AgentConfig:
     found = AgentConfig(
-        config.state, labels=config.labels, otelcol_path=config.otelcol, prometheus=config.prometheus,
-        stop_workloads=True,
+        config.state, labels=config.labels, recordings=config.recordings, otelcol_path=config.otelcol,
+        prometheus=config.prometheus, stop_workloads=True,
     )  # fmt: skip
     return replace(found, host_name=config.host_name) if config.host_name else found
 
@@ -237,6 +239,9 @@ def _parse(argv: Sequence[str]) -> UpConfig:
     parser.add_argument("--prometheus", default="", metavar="PATH|URL",
                         help="a Prometheus to answer queries: its binary, or the URL of one that takes remote write "
                              "(default: $PHOENIX_PROMETHEUS, PATH)")  # fmt: skip
+    parser.add_argument(
+        "--recordings", type=Path, metavar="DIR", help="recordings experiments may replay (default: STATE/recordings)"
+    )
     parser.add_argument("--request-log", action="store_true", help="log each API request")
     add_manifest_flags(parser)
     add_serving_flags(parser)
@@ -251,6 +256,7 @@ def _parse(argv: Sequence[str]) -> UpConfig:
         host_name=found.host_name,
         catalog=found.catalog,
         otelcol=found.otelcol,
+        recordings=found.recordings.resolve() if found.recordings else None,
         prometheus=found.prometheus,
         request_log=found.request_log,
         watch=tuple(found.watch),

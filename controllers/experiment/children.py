@@ -118,20 +118,26 @@ def targets(experiment: Experiment, collectors: tuple[Collector, ...], host: str
 
 def generator(experiment: Experiment, host: str, timeline: Timeline, to: list[Target]) -> LoadGenerator:
     """The load generator of this host."""
-    load = experiment.spec.source.load
-    assert load is not None  # only called for this source
+    source = experiment.spec.source
+    load, replay = source.load, source.replay
+    assert load is not None or replay is not None  # only called for these sources
     pinned = experiment.status.resolved.get("profile")
+    # A recording ends with the run or with itself, and has no profile that knew of an end.
+    lasts_s = (timeline.measure_to - timeline.start_at).total_seconds()
+    alone = LoadProfileSpec(max_duration=Duration(format_seconds(lasts_s)))
+    profile = LoadProfileSpec.from_wire(pinned) if load else alone
     return LoadGenerator(
         metadata=_meta(
             experiment, child_name(experiment.metadata.name, "load", host), process=True, **{LABEL_HOST: host}
         ),
         spec=LoadGeneratorSpec(
             host=host,
-            profile=LoadProfileSpec.from_wire(pinned),
+            profile=profile,
+            replay=replay,
             # Each host has names of its own, as real hosts do: the counts of hosts are added, so that with one seed for
             # all of them every series would count as often as there are hosts.
-            seed=load.seed + experiment.status.hosts.index(host),
-            scale=load.scale,
+            seed=load.seed + experiment.status.hosts.index(host) if load else 1,
+            scale=load.scale if load else 1.0,
             interval=experiment.spec.timing.interval,
             targets=to,
             start_at=micro_timestamp(timeline.start_at),

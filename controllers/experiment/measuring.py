@@ -110,8 +110,10 @@ class Measuring:
             measure_from=unix_nano(timeline.measure_from),
             measure_to=measure_to if measure_to is not None else unix_nano(timeline.measure_to),
             window_ns=window_nano(spec.timing),
-            ticks_per_window=2 if spec.source.otlp is None else None,
+            # Real senders, recorded or not, have no ticks of ours.
+            ticks_per_window=2 if spec.source.otlp is None and spec.source.replay is None else None,
             final=final,
+            stopped=final and measure_to is not None and not lost,
             now=unix_nano(now),
         )
         self._cache(experiment).judged_at = now

@@ -185,7 +185,7 @@ class ExperimentReconciler:
             if not to:
                 continue
             source: LoadGenerator | Collector
-            if experiment.spec.source.load is not None:
+            if experiment.spec.source.load is not None or experiment.spec.source.replay is not None:
                 source = make.generator(experiment, host, timeline, to)
             else:
                 source = make.tee(experiment, host, to)

@@ -67,6 +67,9 @@ def _parse(argv: Sequence[str]) -> tuple[AgentConfig, Joining]:
     parser.add_argument("--prometheus", default="", metavar="PATH|URL",
                         help="a Prometheus to answer queries: its binary, or the URL of one that takes remote write "
                              "(default: $PHOENIX_PROMETHEUS, PATH)")  # fmt: skip
+    parser.add_argument(
+        "--recordings", type=Path, metavar="DIR", help="recordings experiments may replay (default: STATE/recordings)"
+    )
     parser.add_argument("--stop-workloads", action="store_true",
                         help="end every workload when the agent ends (default: they go on for a minute, and the next "
                              "agent adopts them)")  # fmt: skip
@@ -75,6 +78,7 @@ def _parse(argv: Sequence[str]) -> tuple[AgentConfig, Joining]:
     config = AgentConfig(
         found.state.resolve(), labels=labels, address=found.advertise_address or "", otelcol_path=found.otelcol,
         prometheus=found.prometheus,
+        recordings=found.recordings.resolve() if found.recordings else None,
         stop_workloads=found.stop_workloads, **({"host_name": found.host_name} if found.host_name else {}),
     )  # fmt: skip
     return config, Joining(found.server, found.ca_file, found.token_file)

@@ -94,7 +94,12 @@ class Agent:
         found, prometheus = await asyncio.gather(
             engines.detect(self._config.otelcol_path), queryengines.detect(self._config.prometheus)
         )
-        facts = HostFacts(self._config.host_name, self._config.address, str(self._state.endpoint_file))
+        facts = HostFacts(
+            self._config.host_name,
+            self._config.address,
+            str(self._state.endpoint_file),
+            recordings=str(self._config.recordings or self._state.recordings),
+        )
         self._tools = Tools(
             client=self._client,
             recorder=EventRecorder(self._client, "agent", host=self._config.host_name, clock=self._clock),

@@ -20,6 +20,7 @@ class AgentConfig:
         host_name: name of its Host object; default: this machine's.
         labels: more labels of the Host, for selectors.
         address: what its workloads listen on, and others reach them at.
+        recordings: folder below which experiments may have recordings replayed; None: `recordings` in the state folder.
         otelcol_path: a collector binary; empty: the first of otelcol, otelcol-contrib on PATH, if any.
         prometheus: a Prometheus's binary, or the URL of one that takes remote write; empty: the first on PATH, if any.
         heartbeat_s: between two writes of Host status.
@@ -32,6 +33,7 @@ class AgentConfig:
     host_name: str = field(default_factory=lambda: socket.gethostname().split(".")[0].lower() or "localhost")
     labels: Mapping[str, str] = field(default_factory=dict)
     address: str = "127.0.0.1"
+    recordings: Path | None = None
     otelcol_path: str = ""
     prometheus: str = ""
     heartbeat_s: float = HEARTBEAT_S

@@ -32,12 +32,13 @@ _SHARED_EXPORTERS = frozenset({"file"})
 
 @dataclass(frozen=True, slots=True)
 class HostFacts:
-    """What of the host goes into configurations. `otelcol_path`: empty where the host has none."""
+    """What of the host goes into configurations. `otelcol_path`: empty where it has none; `recordings`: a folder."""
 
     name: str
     address: str
     endpoint_file: str
     otelcol_path: str = ""
+    recordings: str = ""
     prometheus: str = ""
     """path of a binary, or URL; empty where the host has none"""
 
@@ -146,8 +147,11 @@ def _ours(program: str, config: dict[str, Any]) -> Launch:
 
 def _loadgen(obj: LoadGenerator, facts: HostFacts) -> dict[str, Any]:
     spec = obj.spec
+    # The folder is the host's own choice: a manifest names a file in it and nothing else.
+    replay = {**spec.replay.to_wire(), "folder": facts.recordings} if spec.replay is not None else None
     return {
         "otlp": spec.profile.otlp.to_wire(),
+        "replay": replay,
         "rate": spec.profile.rate,
         "maxDurationSeconds": spec.profile.max_duration.seconds,
         "seed": spec.seed,

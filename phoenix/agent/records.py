@@ -145,6 +145,11 @@ class StateFolder:
         return self.root / "processes"
 
     @property
+    def recordings(self) -> Path:
+        """Recordings that experiments may have replayed, unless the agent was given another folder."""
+        return self.root / "recordings"
+
+    @property
     def endpoint_file(self) -> Path:
         """Where reporters find the API."""
         return self.root / "endpoint.json"
@@ -170,5 +175,5 @@ class StateFolder:
 
     def create(self) -> None:
         """Make the folders, for the owner only."""
-        for folder in (self.root, self.shim, self.processes):
+        for folder in (self.root, self.shim, self.processes, self.recordings):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)

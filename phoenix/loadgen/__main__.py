@@ -1,6 +1,7 @@
 """The load generator: `python -m phoenix.loadgen --config FILE [--describe]`.
 
-Exit codes: 0 it sent to the end, or ended on SIGTERM or SIGINT; 1 it could not start; 2 bad configuration or usage.
+Exit codes: 0 it sent to the end, or ended on SIGTERM or SIGINT; 1 it could not start; 2 bad configuration or usage, or
+a recording that cannot be read or is shorter than the run.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from phoenix.aio.signals import shutdown_event
 from phoenix.loadgen.config import Config, ConfigError, read_config
 from phoenix.loadgen.generator import Generator
 from phoenix.loadgen.health import start_health
+from phoenix.loadgen.recording import RecordingError
+from phoenix.loadgen.replay import Replayer
 from phoenix.loadmodel.expected import WindowCount, count_run, expected
 from phoenix.loadmodel.http import HttpModel
 from phoenix.samples.reporter import Reporter
@@ -52,6 +55,8 @@ def main(argv: list[str]) -> int:
 
 
 def _description(config: Config) -> str:
+    if config.replay is not None:
+        return orjson.dumps({"replay": config.replay.path}).decode()
     counted = config.expected
     told: dict[str, object] = {
         "streams": counted.streams,
@@ -93,16 +98,24 @@ def _counts(counted: WindowCount) -> dict[str, int]:
 async def _run(config: Config) -> int:
     stop = shutdown_event()
     reporter = Reporter(config.report) if config.report else None
-    generator = Generator(config, reporter, instance=uuid.uuid4().hex)
+    instance = uuid.uuid4().hex
+    load: Generator | Replayer
+    if config.replay is not None:
+        load = Replayer(config, config.replay, reporter, instance=instance)
+    else:
+        load = Generator(config, reporter, instance=instance)
     health = None
     if config.health_port is not None:
         try:
-            health = await start_health(generator, config.health_host, config.health_port)
+            health = await start_health(load, config.health_host, config.health_port)
         except OSError as error:
             say(f"healthAddress: cannot listen on {config.health_host}:{config.health_port}: {error.strerror}")
             return 1
     try:
-        await generator.run(stop)
+        await load.run(stop)
+    except RecordingError as error:
+        say(f"replay: {error}")
+        return 2
     finally:
         if health is not None:
             await health.cleanup()

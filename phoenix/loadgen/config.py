@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
 
+from phoenix.loadgen.schedule import Schedule
 from phoenix.loadmodel.errors import LoadModelError
 from phoenix.loadmodel.expected import counted
 from phoenix.loadmodel.profile import read_model
@@ -30,13 +33,24 @@ class ConfigError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Replay:
+    """A recording to send in place of a model's input: `path` below `folder`."""
+
+    folder: Path
+    path: str
+    speed: Fraction
+    loop: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """A complete load."""
 
     model: LoadModel[Any]
-    """scaled"""
+    """scaled; not sent where there is a replay"""
     expected: Count
     """at the first tick"""
+    replay: Replay | None
     seed: int
     interval_ns: int
     max_duration_ns: int
@@ -59,6 +73,16 @@ class Config:
     def window_ns(self) -> int:
         """Length of an accounting window: the report's, else two intervals."""
         return self.report.window_ns if self.report else 2 * self.interval_ns
+
+    def schedule(self, now: int) -> Schedule:
+        """Its ticks, where it is `now` (Unix nanoseconds)."""
+        return Schedule.plan(
+            now=now,
+            start_at=self.start_at,
+            end_at=self.end_at,
+            interval_ns=self.interval_ns,
+            max_duration_ns=self.max_duration_ns,
+        )
 
 
 def read_config(data: bytes) -> Config:
@@ -94,6 +118,7 @@ class _Reader:
         config = Config(
             model=model,
             expected=expected,
+            replay=self._replay(),
             seed=self._whole("seed", 1),
             interval_ns=interval_ns,
             max_duration_ns=round(self._number("maxDurationSeconds", 3600.0, 0.001) * 1e9),
@@ -140,6 +165,22 @@ class _Reader:
             self.faults += error.faults
             model = read_model({})
             return model, counted(model)
+
+    def _replay(self) -> Replay | None:
+        wire = self._wire.get("replay")
+        if wire is None:
+            return None
+        given = wire if isinstance(wire, dict) else {}
+        folder, path, speed, loop = (given.get(key) for key in ("folder", "path", "speed", "loop"))
+        if not isinstance(folder, str) or not folder or not isinstance(path, str) or not path:
+            self.faults.append(f"replay: want a folder and a path in it, have {wire!r}")
+        elif not isinstance(speed, (int, float)) or isinstance(speed, bool) or not 0.001 <= speed <= 1000:
+            self.faults.append(f"replay.speed: want a number from 0.001 to 1000, have {speed!r}")
+        elif not isinstance(loop, bool):
+            self.faults.append(f"replay.loop: want true or false, have {loop!r}")
+        else:
+            return Replay(Path(folder), path, Fraction(speed).limit_denominator(1_000_000), loop)
+        return None
 
     def _targets(self) -> tuple[Target, ...]:
         wire = self._wire.get("targets", [])

@@ -24,8 +24,8 @@ class Observed(Protocol):
         ...
 
     @property
-    def expected(self) -> Count:
-        """What the load amounts to."""
+    def expected(self) -> Count | None:
+        """What the load amounts to; None: a recording, which nobody counted."""
         ...
 
     @property
@@ -53,14 +53,15 @@ class _Metrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         seen = self._observed
-        yield GaugeMetricFamily(
-            "phoenix_loadgen_expected_streams", "OTLP streams, by the model", value=seen.expected.streams
-        )
-        yield GaugeMetricFamily(
-            "phoenix_loadgen_expected_active_series",
-            "Series of a Prometheus-type backend, by the model",
-            value=seen.expected.active_series,
-        )
+        if (expected := seen.expected) is not None:
+            yield GaugeMetricFamily(
+                "phoenix_loadgen_expected_streams", "OTLP streams, by the model", value=expected.streams
+            )
+            yield GaugeMetricFamily(
+                "phoenix_loadgen_expected_active_series",
+                "Series of a Prometheus-type backend, by the model",
+                value=expected.active_series,
+            )
         ticks = CounterMetricFamily("phoenix_loadgen_ticks", "Ticks that were due", labels=["outcome"])
         ticks.add_metric(["sent"], seen.sent_ticks)
         ticks.add_metric(["missed"], seen.missed_ticks)

@@ -18,6 +18,7 @@ from phoenix.api.collector import Collector, CollectorSpec, Engine
 from phoenix.api.loadgenerator import LoadGenerator, LoadGeneratorSpec, Target
 from phoenix.api.meter import Meter, MeterSpec
 from phoenix.api.process import MeasurementRef
+from phoenix.api.sources import ReplaySource
 from phoenix.apimachinery.meta import ObjectMeta
 
 FACTS = HostFacts("h1", "127.0.0.1", "/state/endpoint.json")
@@ -43,11 +44,17 @@ def test_loadgen_file() -> None:
     config = written(LoadGenerator(metadata=META, spec=spec), health=1234)
     assert config.pop("otlp")["model"] == "M1"
     assert config == {
-        "rate": None, "maxDurationSeconds": 3600.0, "seed": 7, "scale": 1.0, "intervalSeconds": 1.0,
+        "replay": None, "rate": None, "maxDurationSeconds": 3600.0, "seed": 7, "scale": 1.0, "intervalSeconds": 1.0,
         "targets": [{"name": "base", "endpoint": "http://127.0.0.1:4318"}],
         "startAtUnixNano": 1769860800250000000, "endAtUnixNano": None, "healthAddress": "127.0.0.1:1234",
         "report": REPORT,
     }  # fmt: skip
+
+
+def test_a_recording_is_read_from_the_hosts_own_folder_whatever_the_manifest_says() -> None:
+    spec = LoadGeneratorSpec(replay=ReplaySource(path="a.jsonl", speed=2))
+    launch = launch_of(LoadGenerator(metadata=META, spec=spec), replace(FACTS, recordings="/state/recordings"))
+    assert launch.config["replay"] == {"folder": "/state/recordings", "path": "a.jsonl", "speed": 2.0, "loop": False}
 
 
 def test_a_meter_is_told_of_the_hosts_prometheus_where_that_answers_its_queries() -> None:

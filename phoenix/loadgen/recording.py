@@ -1,0 +1,201 @@
+"""Recordings: OTLP metrics requests in a file, read one after another, in bounded memory.
+
+Two forms, both as the Collector's file exporter writes them: a line of OTLP/JSON a request, or protobuf with the length
+of each request before it (four bytes, big-endian). Either may be compressed with gzip. What is in the file is data of
+others: every size is bounded, and a fault is told with its place.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import stat
+import time
+import zlib
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+
+from phoenix.otlp.jsonform import from_json
+
+MAX_REQUEST_BYTES = 64 << 20
+"""Of one request in the file; the Collector's own receivers refuse far smaller ones."""
+_LENGTH_BYTES = 4
+_NEWEST_TIME = (1 << 63) - 1
+_LAST_FRAMES = 4
+"""How far back from the end a request with points is looked for."""
+
+
+class RecordingError(Exception):
+    """A recording that cannot be read, with its place and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One request as it is in the file. `number`: from 1. `whole`: false for one that the end of the file cuts off."""
+
+    number: int
+    data: bytes
+    whole: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Newest point times of the first and the last request, Unix nanoseconds."""
+
+    first: int
+    last: int
+
+
+class Recording:
+    """A file below a folder; opened anew by each reader.
+
+    Args:
+        folder: nothing outside of it is read, wherever links lead.
+        path: relative to it.
+
+    Raises:
+        RecordingError: there is no such file, it is no regular one, or it is outside of the folder.
+    """
+
+    def __init__(self, folder: Path, path: str) -> None:
+        self.name = path
+        root = folder.resolve()
+        self._path = (root / path).resolve()
+        if not self._path.is_relative_to(root):
+            msg = f"{path}: leads out of the recordings folder {root}: recordings are read from there only"
+            raise RecordingError(msg)
+        try:
+            mode = self._path.stat().st_mode
+        except OSError as error:
+            msg = f"{path}: cannot be read from the recordings folder {root}: {error.strerror}"
+            raise RecordingError(msg) from error
+        if not stat.S_ISREG(mode):
+            msg = f"{path}: is no file, but a folder or a device"
+            raise RecordingError(msg)
+        self._json = path.removesuffix(".gz").endswith((".jsonl", ".json"))
+
+    def frames(self) -> Iterator[Frame]:
+        """Every request as bytes, in order; raises RecordingError at its place."""
+        try:
+            with self._open() as file:
+                yield from _lines(file, self.name) if self._json else _prefixed(file, self.name)
+        except EOFError:
+            return  # compressed, and whoever wrote it was killed: as a line that is cut off
+        except (OSError, zlib.error) as error:
+            msg = f"{self.name}: cannot be read further: {error}"
+            raise RecordingError(msg) from error
+
+    def request(self, frame: Frame) -> ExportMetricsServiceRequest | None:
+        """What a frame says; None: the end of the file cut it off.
+
+        Raises:
+            RecordingError: it is no metrics request.
+        """
+        try:
+            if self._json:
+                return from_json(frame.data)
+            return ExportMetricsServiceRequest.FromString(frame.data) if frame.whole else None
+        except (ValueError, DecodeError) as error:
+            if not frame.whole:
+                return None
+            what = f"line {frame.number}" if self._json else f"request {frame.number}"
+            msg = f"{self.name}: {what} is no OTLP metrics request: {error}"
+            raise RecordingError(msg) from error
+
+    def span(self, *, within_s: float) -> Span | None:
+        """From when to when it goes; None: it is so long that this cannot be told within so many seconds.
+
+        Raises:
+            RecordingError: it cannot be read, or has no metrics.
+        """
+        give_up_at = time.monotonic() + within_s
+        first: int | None = None
+        latest: deque[Frame] = deque(maxlen=_LAST_FRAMES)
+        for frame in self.frames():
+            latest.append(frame)
+            if first is None:
+                first = self._newest(frame) or None
+            if time.monotonic() > give_up_at:
+                return None
+        if first is None:
+            msg = f"{self.name}: holds no metrics: record some with `phoenixctl record`"
+            raise RecordingError(msg)
+        return Span(first, max(first, *map(self._newest, latest)))
+
+    def _newest(self, frame: Frame) -> int:
+        message = self.request(frame)
+        return newest_of(message) if message else 0
+
+    def _open(self) -> BinaryIO:
+        # NB: not through a link that was put there since.
+        plain = os.fdopen(os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb")
+        if not self.name.endswith(".gz"):
+            return plain
+        return gzip.GzipFile(fileobj=plain, mode="rb")  # type: ignore[return-value]
+
+
+def _lines(file: BinaryIO, name: str) -> Iterator[Frame]:
+    number = 0
+    while line := file.readline(MAX_REQUEST_BYTES + 1):
+        number += 1
+        if len(line) > MAX_REQUEST_BYTES:
+            msg = f"{name}: line {number} is longer than {MAX_REQUEST_BYTES >> 20} MiB"
+            raise RecordingError(msg)
+        if line.strip():
+            yield Frame(number, line, line.endswith(b"\n"))
+
+
+def _prefixed(file: BinaryIO, name: str) -> Iterator[Frame]:
+    number = 0
+    while prefix := file.read(_LENGTH_BYTES):
+        number += 1
+        size = int.from_bytes(prefix, "big")
+        if len(prefix) == _LENGTH_BYTES and size > MAX_REQUEST_BYTES:
+            what = "is this what a file exporter wrote with format: proto?"
+            msg = f"{name}: request {number} says it has {size} bytes: {what}"
+            raise RecordingError(msg)
+        data = file.read(size) if len(prefix) == _LENGTH_BYTES else b""
+        yield Frame(number, data, len(data) == size and len(prefix) == _LENGTH_BYTES)
+
+
+def points_of(message: ExportMetricsServiceRequest) -> Iterator[Any]:
+    """All data points, in order."""
+    for resource in message.resource_metrics:
+        for scope in resource.scope_metrics:
+            for metric in scope.metrics:
+                kind = metric.WhichOneof("data")
+                if kind:
+                    yield from getattr(metric, kind).data_points
+
+
+def newest_of(message: ExportMetricsServiceRequest) -> int:
+    """Newest time of its points; 0 without points, or where none has a time."""
+    return max((point.time_unix_nano for point in points_of(message)), default=0)
+
+
+def move(message: ExportMetricsServiceRequest, to: Callable[[int], int]) -> tuple[int, int]:
+    """Change every time in place; number of points, and the newest of their new times (0: none has a time).
+
+    An unset time (0) stays unset; times stay within what OTLP can hold.
+    """
+    points = newest = 0
+    for point in points_of(message):
+        points += 1
+        if point.time_unix_nano:
+            point.time_unix_nano = moved = _held(to(point.time_unix_nano))
+            newest = max(newest, moved)
+        if point.start_time_unix_nano:
+            point.start_time_unix_nano = _held(to(point.start_time_unix_nano))
+        for exemplar in getattr(point, "exemplars", ()):
+            exemplar.time_unix_nano = _held(to(exemplar.time_unix_nano))
+    return points, newest
+
+
+def _held(time_unix_nano: int) -> int:
+    return min(max(time_unix_nano, 1), _NEWEST_TIME)

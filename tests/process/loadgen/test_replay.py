@@ -1,0 +1,116 @@
+"""The real generator process replays recordings: pace, times, targets, loops, and what it refuses."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+
+from phoenix.samples.model import InputSample
+from tests.harness.otlp_sink import OtlpSink
+from tests.harness.samples_route import SamplesRoute
+from tests.process.loadgen.test_loadgen import loadgen, route, write_config
+from tests.unit.loadgen.test_recording import lines, request
+
+__all__ = ["route"]  # a fixture
+pytestmark = pytest.mark.process
+T0 = 1_600_000_000_123_456_789
+INTERVAL_NS = 500_000_000  # long, so that a busy machine misses no tick
+TICKS = 6
+
+
+def newest(payload: bytes) -> int:
+    (resource,) = ExportMetricsServiceRequest.FromString(payload).resource_metrics
+    return int(resource.scope_metrics[0].metrics[0].sum.data_points[-1].time_unix_nano)
+
+
+def soon() -> int:
+    """A window's start, late enough for the process to be up."""
+    return -(-(time.time_ns() + 2_000_000_000) // (2 * INTERVAL_NS)) * 2 * INTERVAL_NS
+
+
+def config_for(below: Path, start: int, *sinks: OtlpSink, **replay: Any) -> Path:
+    wire = {"folder": str(below), "path": "a.jsonl.gz", "speed": 1.0, "loop": False} | replay
+    end = start + TICKS * INTERVAL_NS
+    path = write_config(below, *sinks, startAtUnixNano=start, endAtUnixNano=end, replay=wire, intervalSeconds=0.5)
+    config = json.loads(path.read_text())
+    if (below / "endpoint.json").exists():
+        config["report"]["windowSeconds"] = 1.0
+    else:
+        config["report"] = None
+    path.write_text(json.dumps(config))
+    return path
+
+
+async def played(config: Path) -> tuple[int | None, str]:
+    async with loadgen(config) as process:
+        _, log = await asyncio.wait_for(process.communicate(), 30)
+    return process.returncode, log.decode()
+
+
+async def test_a_recording_is_sent_at_its_own_pace(tmp_path: Path, route: SamplesRoute[InputSample]) -> None:
+    every = [request(T0 + n * INTERVAL_NS, T0 + n * INTERVAL_NS, start=T0 - 5) for n in range(12)]
+    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(lines(*every)))
+    async with OtlpSink() as one, OtlpSink() as two:
+        start = soon()
+        code, log = await played(config_for(tmp_path, start, one, two))
+    assert code == 0, log
+    assert one.payloads == two.payloads
+    assert [newest(payload) for payload in one.payloads] == [start + n * INTERVAL_NS for n in range(TICKS)]
+    baseline, candidate = route.of("baseline"), route.of("candidate")
+    assert [sample.window_start for sample in baseline] == [start + n * 2 * INTERVAL_NS for n in range(TICKS // 2)]
+    assert [sample.digest for sample in baseline] == [sample.digest for sample in candidate]
+    assert {(sample.planned_points, sample.sent_points, sample.acked_points) for sample in baseline} == {(4, 4, 4)}
+
+
+async def test_a_loop_at_double_speed(tmp_path: Path) -> None:
+    every = [request(T0 + n * 2 * INTERVAL_NS) for n in range(4)]
+    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(lines(*every)))
+    async with OtlpSink() as one:
+        start = soon()
+        code, log = await played(config_for(tmp_path, start, one, speed=2, loop=True))
+    assert code == 0, log
+    assert [newest(payload) for payload in one.payloads] == [start + n * INTERVAL_NS for n in range(TICKS)]
+
+
+async def test_one_that_is_shorter_than_the_run_is_refused_before_it_begins(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(lines(*(request(T0 + n * INTERVAL_NS) for n in range(5)))))
+    async with OtlpSink() as one:
+        code, log = await played(config_for(tmp_path, soon(), one))
+        assert one.payloads == []
+    assert code == 2
+    assert "its last request is 2 s after its first at speed 1, but the run needs input for 3 s" in log
+    assert "set loop: true" in log
+
+
+async def test_a_fault_in_the_middle_ends_it_with_its_line(tmp_path: Path) -> None:
+    whole = lines(*(request(T0 + n * INTERVAL_NS) for n in range(12))).splitlines(keepends=True)
+    whole[4] = b"no json\n"
+    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(b"".join(whole)))
+    async with OtlpSink() as one:
+        code, log = await played(config_for(tmp_path, soon(), one))
+        assert len(one.payloads) <= 4
+    assert code == 2
+    assert "a.jsonl.gz: line 5 is no OTLP metrics request" in log
+
+
+@pytest.mark.parametrize(
+    ("replay", "said"),
+    [
+        ({"path": "../a.jsonl.gz"}, "leads out of the recordings folder"),
+        ({"path": "b.jsonl"}, "b.jsonl: cannot be read from the recordings folder"),
+        ({"speed": 0}, "replay.speed: want a number from 0.001 to 1000"),
+        ({"loop": "yes"}, "replay.loop: want true or false"),
+        ({"folder": ""}, "replay: want a folder and a path in it"),
+    ],
+)
+async def test_what_cannot_be_replayed_is_said(tmp_path: Path, replay: dict[str, Any], said: str) -> None:
+    code, log = await played(config_for(tmp_path, soon(), **replay))
+    assert code == 2
+    assert said in log
