@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from controllers.experiment.queryengine import patience_s
 from controllers.experiment.status import NAME_TAKEN
-from controllers.experiment.timeline import GRACE_S, HOST_PATIENCE_S, PATIENCE_S, timeline_of
+from controllers.experiment.timeline import GRACE_S, HOST_PATIENCE_S, timeline_of
 from phoenix.api.collector import Collector
 from phoenix.api.experiment import Experiment, ExperimentPhase
 from phoenix.api.loadgenerator import LoadGenerator
@@ -224,6 +225,7 @@ def conclusion_due(
     waited = now - timeline.measure_to - timedelta(seconds=GRACE_S)
     if waited >= timedelta(seconds=HOST_PATIENCE_S):
         return True
-    if waited < timedelta(seconds=PATIENCE_S) or unheard:
+    patience = timedelta(seconds=patience_s(experiment))
+    if waited < patience or unheard:
         return False
-    return heard_again is None or now - heard_again >= timedelta(seconds=PATIENCE_S)
+    return heard_again is None or now - heard_again >= patience

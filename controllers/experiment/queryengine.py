@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from controllers.experiment.timeline import PATIENCE_S
 from phoenix.analysis.queries import outside_subset
 from phoenix.api.analysis import Analysis, QueryEngine
 from phoenix.api.experiment import Experiment
@@ -11,6 +12,8 @@ from phoenix.api.host import Host
 
 PINNED = "queryEngine"
 """Key of `status.resolved`."""
+PROMETHEUS_PATIENCE_S = 60.0
+"""How long after its end the samples of a run may come in where a Prometheus answers its queries, seconds."""
 
 
 def choose_query_engine(experiment: Experiment, hosts: Sequence[Host]) -> tuple[QueryEngine, str]:
@@ -28,6 +31,12 @@ def choose_query_engine(experiment: Experiment, hosts: Sequence[Host]) -> tuple[
         needed = not lacking and outside_subset(spec.analysis, spec.timing.interval.seconds)
         return (QueryEngine.PROMETHEUS if needed else QueryEngine.EMBEDDED), ""
     return wanted, ""
+
+
+def patience_s(experiment: Experiment) -> float:
+    """How long after the last window's grace its samples may still come in, seconds."""
+    real = judged_analysis(experiment).query_engine is QueryEngine.PROMETHEUS
+    return PROMETHEUS_PATIENCE_S if real else PATIENCE_S
 
 
 def judged_analysis(experiment: Experiment) -> Analysis:

@@ -19,7 +19,8 @@ from aiohttp import web
 
 from phoenix.aio.program import keep_heap, log_to_stderr, say, settle_collector
 from phoenix.aio.signals import shutdown_event
-from phoenix.meter.answering import Answering, answering
+from phoenix.meter.answering import answering
+from phoenix.meter.backlog import Backlog
 from phoenix.meter.config import Address, Config, ConfigError, read_config
 from phoenix.meter.http import Health, otlp_app
 from phoenix.meter.meter import Meter
@@ -63,13 +64,15 @@ async def _run(config: Config) -> int:
         # Ended in reverse: the OTLP port first, then the last windows are closed, then reported, then health goes, and
         # then the Prometheus that answered the queries.
         try:
-            answering = await _answering(config, instance, stack)
-            meter = Meter(config, reporter, instance=instance, answering=answering)
+            backlog = await _backlog(config, reporter, instance, stack)
+            meter = Meter(config, reporter, instance=instance, backlog=backlog)
             health = Health(meter, reporter)
             await stack.enter_async_context(_Listening(health.app, config.health, "healthAddress"))
             if reporter is not None:
                 await reporter.start()
                 stack.push_async_callback(reporter.aclose, _REPORT_S)
+            if backlog is not None:
+                await stack.enter_async_context(backlog)
             stack.push_async_callback(meter.aclose)
             stack.push_async_callback(meter.close)
             await stack.enter_async_context(_Listening(otlp_app(meter), config.otlp, "otlpAddress"))
@@ -83,12 +86,14 @@ async def _run(config: Config) -> int:
     return 0
 
 
-async def _answering(config: Config, instance: str, stack: AsyncExitStack) -> Answering | None:
+async def _backlog(config: Config, reporter: Reporter | None, instance: str, stack: AsyncExitStack) -> Backlog | None:
+    """What has queries answered by the Prometheus that the configuration names, started where it is ours."""
     if config.prometheus is None or not config.queries:
         return None
-    return await stack.enter_async_context(
+    answers = await stack.enter_async_context(
         answering(config.prometheus, config.queries, run=instance, window_ns=config.window_ns)
     )
+    return Backlog(answers, lambda sample: reporter.put([sample]) if reporter is not None else None)
 
 
 class _Listening:

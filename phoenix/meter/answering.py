@@ -18,7 +18,7 @@ from phoenix.meter.queries import MAX_SERIES, AskedQuery, group
 from phoenix.prometheus import process
 from phoenix.prometheus.client import Access, PrometheusClient, range_adjustment_ms
 from phoenix.prometheus.errors import PrometheusError, QueryRefused
-from phoenix.prometheus.writing import Series, requests_of
+from phoenix.prometheus.writing import Points, SeriesEncoder
 from phoenix.promql.rewriting import put
 from phoenix.promql.syntax import Matcher, selectors
 from phoenix.promql.vectors import NAME, Labels, Range, Vector
@@ -36,6 +36,7 @@ class Answering:
         self, client: PrometheusClient, asked: Sequence[AskedQuery], *, run: str, version: str, window_ns: int
     ) -> None:
         self._client, self._run = client, run
+        self._encoders: dict[str, SeriesEncoder] = {}
         self._stages = list(stages(asked))
         self._lookback_ms = window_ns // _MS - range_adjustment_ms(version)
 
@@ -46,7 +47,7 @@ class Answering:
         problem = ""
         try:
             async with asyncio.timeout(WINDOW_PATIENCE_S):
-                await self._write(sample.variant, _series_of(points))
+                await self._write(sample.variant, points)
                 for stage in self._stages:
                     await self._stage(stage, sample, values, refused)
         except TimeoutError:
@@ -70,7 +71,7 @@ class Answering:
     ) -> None:
         at_ms = sample.window_end // _MS - 1
         answers = await asyncio.gather(*(self._ask(query, sample.variant, at_ms) for query in stage))
-        recorded: list[Series] = []
+        recorded: list[Points] = []
         for query, found in zip(stage, answers, strict=True):
             if isinstance(found, PrometheusError):
                 raise found
@@ -80,7 +81,7 @@ class Answering:
             values[query.name] = {group(labels): value for labels, value in found.items()}
             if query.record:
                 recorded += [
-                    ({**labels.map, **query.labels, NAME: query.record}, (at_ms,), (value,))
+                    (Labels({**labels.map, **query.labels, NAME: query.record}), (at_ms,), (value,))
                     for labels, value in found.items()
                 ]
         await self._write(sample.variant, recorded)
@@ -98,9 +99,16 @@ class Answering:
             return f"{len(found.labels)} series, more than {MAX_SERIES}: aggregate it"
         return Vector([_without_ours(labels) for labels in found.labels], found.values)
 
-    async def _write(self, variant: str, series: Sequence[Series]) -> None:
-        ours = {RUN: self._run, VARIANT: variant}
-        for message in requests_of(({**labels, **ours}, times, values) for labels, times, values in series):
+    async def _write(self, variant: str, series: Range | Sequence[Points]) -> None:
+        encoder = self._encoders.get(variant)
+        if encoder is None:
+            encoder = self._encoders[variant] = SeriesEncoder({RUN: self._run, VARIANT: variant})
+
+        def encode() -> list[bytes]:
+            return list(encoder.requests(_series_of(series) if isinstance(series, Range) else series))
+
+        # NB: in a thread, as tens of thousands of series take a tenth of a second; one at a time, as windows are.
+        for message in await asyncio.to_thread(encode):
             await self._client.write(message)
 
 
@@ -108,12 +116,10 @@ def _without_ours(labels: Labels) -> Labels:
     return Labels({name: value for name, value in labels.map.items() if name not in (RUN, VARIANT)})
 
 
-def _series_of(points: Range) -> list[Series]:
-    bounds = zip(points.labels, points.starts[:-1].tolist(), points.starts[1:].tolist(), strict=True)
-    return [
-        (labels.map, points.times[first:end].tolist(), points.values[first:end].tolist())
-        for labels, first, end in bounds
-    ]
+def _series_of(points: Range) -> Iterator[Points]:
+    starts, times, values = points.starts.tolist(), points.times.tolist(), points.values.tolist()
+    for labels, first, end in zip(points.labels, starts, starts[1:], strict=False):
+        yield labels, times[first:end], values[first:end]
 
 
 def stages(asked: Sequence[AskedQuery]) -> Iterator[list[AskedQuery]]:

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from phoenix.aio.tasks import wait_for_event
-from phoenix.meter.answering import Answering
+from phoenix.meter.backlog import Backlog
 from phoenix.meter.config import Config
 from phoenix.meter.contributions import rank
 from phoenix.meter.variant import Overloaded, Stamp, Totals, Variant
@@ -34,12 +34,12 @@ class Meter:
     """Counts for all variants of one run. Call from one event loop; `aclose` when done."""
 
     def __init__(
-        self, config: Config, sink: SampleSink | None, *, instance: str, answering: Answering | None = None
+        self, config: Config, sink: SampleSink | None, *, instance: str, backlog: Backlog | None = None
     ) -> None:
-        """`answering`: answers the queries, where `config.prometheus` says who does."""
+        """`backlog`: takes the windows whose queries somebody else answers, and reports them."""
         report = config.report
         stamp = Stamp(report.run if report else 1, report.host if report else "", instance)
-        self._config, self._sink, self._answering = config, sink, answering
+        self._config, self._sink, self._backlog = config, sink, backlog
         self._variants = {name: Variant(name, config, stamp) for name in config.variants}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="meter")
         self._waiting_bytes = 0
@@ -108,9 +108,8 @@ class Meter:
         due = time.monotonic() - self._ranked_s.get(variant.name, -_CONTRIBUTIONS_EVERY_S) >= _CONTRIBUTIONS_EVERY_S
         if now_ns is None or due:
             samples[-1] = await self._with_contributions(variant, samples[-1])
-        samples = [await self._answered(variant, sample) for sample in samples]
-        if self._sink is not None:
-            self._sink.put(samples)
+        for sample in samples:
+            self._hand_on(variant, sample)
         return len(samples)
 
     async def _with_contributions(self, variant: Variant, sample: OutputSample) -> OutputSample:
@@ -119,11 +118,12 @@ class Meter:
         rows = await asyncio.to_thread(rank, frozen)
         return sample.model_copy(update={"contributions": rows})
 
-    async def _answered(self, variant: Variant, sample: OutputSample) -> OutputSample:
+    def _hand_on(self, variant: Variant, sample: OutputSample) -> None:
         points = variant.take_points(sample.window_start)
-        if points is None or self._answering is None:
-            return sample
-        return await self._answering.complete(sample, points)
+        if points is not None and self._backlog is not None:
+            self._backlog.put(sample, points)
+        elif self._sink is not None:
+            self._sink.put([sample])
 
     async def aclose(self) -> None:
         """End the thread, when what it does is done. Closes no window."""

@@ -130,7 +130,7 @@ async def _started(binary: str, folder: Path, port: int, log: Path) -> asyncio.s
         f"--web.listen-address=127.0.0.1:{port}", "--web.enable-remote-write-receiver",
         "--storage.tsdb.retention.time=100y", "--query.max-concurrency=8", "--log.level=warn",
     ]  # fmt: skip
-    environment = {"PATH": os.environ.get("PATH", ""), "GOMEMLIMIT": _MEMORY, "GOMAXPROCS": "1"}
+    environment = {"PATH": os.environ.get("PATH", ""), "GOMEMLIMIT": _MEMORY, "GOMAXPROCS": "2"}
     try:
         with log.open("wb") as output:
             return await asyncio.create_subprocess_exec(
