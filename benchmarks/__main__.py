@@ -25,6 +25,7 @@ BENCHMARKS = {
     "pipeline": "benchmarks.pipeline",
     "meter": "benchmarks.meter_throughput",
     "meter-scale": "benchmarks.meter_scale",
+    "meter-prometheus": "benchmarks.meter_prometheus",
     "generator": "benchmarks.loadgen_throughput",
     "engines": "benchmarks.engines",
     "store": "benchmarks.store_writes",

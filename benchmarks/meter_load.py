@@ -15,7 +15,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import NumberDataPoint
 
 POINTS, METRICS = 10_000, 10
 _TIME, _VALUE = 0x1122334455667788, 1.2345678901234567
-_RESOURCE = (("service.name", "checkout"), ("service.version", "1.2.3"), ("deployment.environment", "test"))
+RESOURCE = (("service.name", "checkout"), ("service.version", "1.2.3"), ("deployment.environment", "test"))
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -72,7 +72,7 @@ class _Block:
 def _request(first: int) -> bytes:
     request = ExportMetricsServiceRequest()
     resource = request.resource_metrics.add()
-    for key, value in _RESOURCE:
+    for key, value in RESOURCE:
         resource.resource.attributes.add(key=key).value.string_value = value
     metrics = resource.scope_metrics.add()
     for metric in range(METRICS):
@@ -84,7 +84,7 @@ def _request(first: int) -> bytes:
 
 def _point(index: int) -> NumberDataPoint:
     point = NumberDataPoint(start_time_unix_nano=_TIME - 1, time_unix_nano=_TIME, as_double=_VALUE)
-    for key, text in _attributes(index):
+    for key, text in point_attributes(index):
         point.attributes.add(key=key).value.string_value = text
     point.attributes.add(key="http.response.status_code").value.int_value = (200, 201, 404, 500)[index % 4]
     return point
@@ -97,7 +97,7 @@ def _row(index: int) -> bytes:
     return bytes((0x0A, len(content) & 127 | 128, len(content) >> 7)) + content
 
 
-def _attributes(index: int) -> list[tuple[str, str]]:
+def point_attributes(index: int) -> list[tuple[str, str]]:
     """Seven attributes, equally long for every index."""
     return [
         ("http.request.method", ("GET", "PUT")[index % 2]),

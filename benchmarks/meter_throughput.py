@@ -88,26 +88,26 @@ def metering(folder: Path, **more: object) -> Iterator[Meter]:
         yield Meter(process, port, health)
 
 
+_HEAD = "POST /v/baseline/v1/metrics HTTP/1.1\r\nHost: meter\r\nContent-Type: application/x-protobuf\r\n"
+
+
 class Sender:
     """One connection that posts a body over and over and waits for each answer."""
 
-    def __init__(self, port: int, body: Body) -> None:
+    def __init__(self, port: int, body: Body | None, head: str = _HEAD) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), 30.0)
-        self._body = body
+        self._body, self._head = body, head
         self.posted = 0
 
-    def post(self, data: bytearray | None = None) -> None:
+    def post(self, data: bytes | bytearray | None = None) -> None:
         """Post the body's next request, or another. Raises ConnectionError: it was not taken."""
         if data is None:
+            assert self._body is not None
             data = self._body.next()
-        head = (
-            "POST /v/baseline/v1/metrics HTTP/1.1\r\nHost: meter\r\nContent-Type: application/x-protobuf\r\n"
-            f"Content-Length: {len(data)}\r\n\r\n"
-        )
-        self._socket.sendall(head.encode())
+        self._socket.sendall(f"{self._head}Content-Length: {len(data)}\r\n\r\n".encode())
         self._socket.sendall(data)
         said = self._socket.recv(4096)
-        if b" 200 " not in said:
+        if said[9:11] != b"20":
             raise ConnectionError(said.decode(errors="replace"))
         self.posted += 1
 
