@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from phoenix.analysis.continuity import Continuity, Excess, continuity_of, excess_of, told
-from phoenix.analysis.intervals import MIN_PAIRS, increase
+from phoenix.analysis.intervals import MIN_PAIRS, increase, increase_whenever
 from phoenix.analysis.model import AnalysisInput, JudgedVariant
 from phoenix.analysis.queries import QueryComparison, compare_queries, query_loss
 from phoenix.analysis.signals import (
@@ -24,6 +24,8 @@ from phoenix.api.collector import Engine
 from phoenix.api.results import Comparison, CriterionResult, Interval
 
 NOT_COMPARABLE = "NotComparable"
+ESTIMATED = (CriterionMetric.CPU_INCREASE, CriterionMetric.MEMORY_INCREASE)
+"""What is estimated; everything else is counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +69,35 @@ def compare(inputs: AnalysisInput, joined: Joined, candidate: JudgedVariant) -> 
         comparison.critical_coverage, reasons[CriterionMetric.CRITICAL_COVERAGE] = total_coverage(coverage)
         comparison.query_loss, reasons[CriterionMetric.QUERY_LOSS] = query_loss(queries)
         comparison.false_resets, comparison.staleness_gaps = excess.false_resets, excess.gaps
-        # Of several candidates one may look better by chance: each gets its share of the error (Bonferroni).
-        confidence = 1 - (1 - inputs.analysis.confidence) / len(inputs.candidates)
-        comparison.cpu_increase = increase(cpu_pairs(inputs, joined, candidate.name), confidence)
-        comparison.memory_increase = increase(memory_pairs(inputs, joined, candidate.name), confidence)
+        estimate, confidence = increase_whenever if inputs.stopped else increase, confidence_of_each(inputs)
+        comparison.cpu_increase, comparison.memory_increase = (
+            estimate(pairs_of(metric, inputs, joined, candidate.name), confidence) for metric in ESTIMATED
+        )
     comparison.not_comparable = _not_comparable(inputs, candidate)
     few = f"NoData: fewer than {MIN_PAIRS} windows in which both collectors were read"
-    for metric in (CriterionMetric.CPU_INCREASE, CriterionMetric.MEMORY_INCREASE):
+    for metric in ESTIMATED:
         reasons[metric] = f"{NOT_COMPARABLE}: {comparison.not_comparable}" if comparison.not_comparable else few
     for metric in (CriterionMetric.FALSE_RESETS, CriterionMetric.STALENESS_GAPS):
         reasons[metric] = "NoData: the meter did not tell"
     return Compared(totals, baseline, signals, coverage, queries, continuity, excess, comparison, reasons)
+
+
+def confidence_of_each(inputs: AnalysisInput) -> float:
+    """Of each interval, so that all of a run are right together with `analysis.confidence` (Bonferroni).
+
+    One of several candidates may look better by chance, one of several estimates worse: each has its share of the
+    error. Where a run may end early, half of it is for the looks on the way and half for the one at the end.
+    """
+    judged = {criterion.metric for criterion in inputs.analysis.criteria if criterion.critical}
+    shares = len(inputs.candidates) * max(1, len(judged.intersection(ESTIMATED)))
+    return 1 - (1 - inputs.analysis.confidence) / (shares * (2 if inputs.analysis.early_stop else 1))
+
+
+def pairs_of(
+    metric: CriterionMetric, inputs: AnalysisInput, joined: Joined, candidate: str
+) -> list[tuple[float, float]]:
+    """(baseline, candidate) per host and window of what is `ESTIMATED`, in the order of time, host by host."""
+    return (cpu_pairs if metric is CriterionMetric.CPU_INCREASE else memory_pairs)(inputs, joined, candidate)
 
 
 def _reduction(baseline: int, candidate: int) -> float | None:
@@ -109,7 +129,7 @@ def judge_criterion(criterion: Criterion, compared: Compared) -> CriterionResult
     low, high = (interval.low, interval.high) if interval is not None else (result.value, result.value)
     assert low is not None
     assert high is not None
-    result.passed, result.reason = _within(criterion, low, high)
+    result.passed, result.reason = within(criterion, low, high)
     if result.passed is False and (why := _explain(criterion.metric, compared)):
         result.reason += f": {why}"
     return result
@@ -131,7 +151,7 @@ def _figure(metric: CriterionMetric, comparison: Comparison) -> float | Interval
     return figures[metric]
 
 
-def _within(criterion: Criterion, low: float, high: float) -> tuple[bool | None, str]:
+def within(criterion: Criterion, low: float, high: float) -> tuple[bool | None, str]:
     """Whether all of [low, high] keeps the bounds; None where only part of it does."""
     text = f"{low:.4g}" if low == high else f"between {low:.4g} and {high:.4g}"
     if criterion.min is not None and high < criterion.min - criterion.tolerance:
@@ -168,7 +188,12 @@ def _explain(metric: CriterionMetric, compared: Compared) -> str:
 
 
 def judge_criteria(criteria: Sequence[Criterion], compared: Compared) -> list[CriterionResult]:
-    """Every bound, in order.
+    """Every bound, in order."""
+    return [judge_criterion(criterion, compared) for criterion in all_criteria(criteria, compared)]
+
+
+def all_criteria(criteria: Sequence[Criterion], compared: Compared) -> Sequence[Criterion]:
+    """Those asked for, and those that go without saying.
 
     Without a bound of their own, files of queries must answer alike throughout, and no counter may fall that does not
     in the baseline; this one is listed only where it is broken.
@@ -178,4 +203,4 @@ def judge_criteria(criteria: Sequence[Criterion], compared: Compared) -> list[Cr
         criteria = [*criteria, Criterion(metric=CriterionMetric.FALSE_RESETS, max=0.0)]
     if compared.queries and CriterionMetric.QUERY_LOSS not in bound:
         criteria = [*criteria, Criterion(metric=CriterionMetric.QUERY_LOSS, max=0.0)]
-    return [judge_criterion(criterion, compared) for criterion in criteria]
+    return criteria

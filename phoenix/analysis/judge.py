@@ -15,7 +15,7 @@ from phoenix.analysis.continuity import continuity_of, told
 from phoenix.analysis.cost import Usage, collector_cost, compare_cost, usage_of
 from phoenix.analysis.criteria import NOT_COMPARABLE, Compared, compare, judge_criteria
 from phoenix.analysis.early import find_early_stop
-from phoenix.analysis.model import AnalysisInput, AnalysisOutcome, EarlyStop, JudgedVariant
+from phoenix.analysis.model import AnalysisInput, AnalysisOutcome, JudgedVariant
 from phoenix.analysis.totals import Totals, cpu_seconds, top_contributors, totals_of, uss_bytes
 from phoenix.analysis.validity import Problem, find_problems, input_result, problems_of
 from phoenix.analysis.windows import Joined, join, listed
@@ -54,13 +54,6 @@ def analyze(inputs: AnalysisInput) -> AnalysisOutcome:
         return AnalysisOutcome(results=results, early_stop=find_early_stop(inputs, joined, problems, compared))
     verdict, reason, promoted = _overall(variants[1:])
     return AnalysisOutcome(results=results, verdict=verdict, reason=reason, promoted_candidate=promoted)
-
-
-def can_stop_early(inputs: AnalysisInput) -> EarlyStop | None:
-    """The verdict no further window can change, if the analysis allows early stops and there is one."""
-    joined = join(inputs)
-    compared = {candidate.name: compare(inputs, joined, candidate) for candidate in inputs.candidates}
-    return find_early_stop(inputs, joined, find_problems(inputs, joined), compared)
 
 
 def _variant(inputs: AnalysisInput, joined: Joined, variant: JudgedVariant, compared: Compared | None) -> VariantResult:

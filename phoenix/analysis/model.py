@@ -58,6 +58,9 @@ class AnalysisInput(_Wire):
         default=None, gt=0, description="largest lag of a point at the meter, seconds; absent: one window, at least 1 s"
     )
     final: bool = Field(default=False, description="true: every sample there will be is here; false: live results")
+    stopped: bool = Field(
+        default=False, description="true: it ended by an early stop, so that intervals must hold for looks at any time"
+    )
     now: int = Field(description="Unix nanoseconds, for computedAt and progress")
 
     @model_validator(mode="after")
@@ -93,10 +96,10 @@ class AnalysisInput(_Wire):
 
 
 class EarlyStop(Model):
-    """A verdict that no further window can change. Judge once more with `final` and this `measureTo`."""
+    """A verdict that is settled. Judge once more with `final`, `stopped` and this `measureTo`."""
 
-    verdict: Verdict = Field(description="Reject or Invalid")
-    reason: str = Field(description="why nothing can change it, in a sentence")
+    verdict: Verdict = Field(description="Promote, Reject or Invalid")
+    reason: str = Field(description="why it is settled, in a sentence")
     measure_to: int = Field(description="end of the last complete window, Unix nanoseconds")
 
 
@@ -108,5 +111,5 @@ class AnalysisOutcome(_Wire):
     reason: str = Field(default="", description="why, in a sentence a person can check")
     promoted_candidate: str = Field(default="", description="candidate a Promote verdict speaks of")
     early_stop: EarlyStop | None = Field(
-        default=None, description="given in a live analysis with earlyStop where no verdict can change any more"
+        default=None, description="given in a live analysis with earlyStop where every candidate's verdict is settled"
     )

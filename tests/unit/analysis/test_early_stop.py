@@ -8,11 +8,15 @@ from typing import Any
 import pytest
 
 from phoenix.analysis.intervals import increase, student_t
-from phoenix.analysis.judge import analyze, can_stop_early
+from phoenix.analysis.judge import analyze
 from phoenix.analysis.model import AnalysisInput, EarlyStop
 from phoenix.api.results import Verdict
 from phoenix.samples.model import OutputSample
 from tests.unit.analysis.runs import START, WINDOW, Run
+
+
+def can_stop_early(inputs: AnalysisInput) -> EarlyStop | None:
+    return analyze(inputs).early_stop
 
 
 def half_way(run: Run, **fields: Any) -> AnalysisInput:

@@ -50,7 +50,7 @@ def test_sixty_windows_of_a_thousand_values_take_no_longer_than_a_blink() -> Non
     inputs = run.input()
     took = []
     for _ in range(3):
-        start = time.perf_counter()
+        start = time.process_time()
         assert analyze(inputs).results.variants[1].signals[0].values == 60 * 200
-        took.append(time.perf_counter() - start)
-    assert min(took) < 0.15  # NB: 0.03 on an idle core of 2026; the bar is 0.05, the rest is for a busy machine
+        took.append(time.process_time() - start)
+    assert min(took) < 0.15  # CPU seconds; 0.03 on a core of 2026, the bar is 0.05, the rest is for slower ones
