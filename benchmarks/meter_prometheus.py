@@ -34,7 +34,7 @@ from benchmarks.result import Row, Setting, at_least, ratios
 TITLE = "The meter against a real Prometheus, the same points"
 LIMIT = (
     "Prometheus spends its time on labels (decoding, sorting, hashing, looking up every series of every request) and "
-    "on its log. The meter recognises a point's key by its bytes, digests a request's keys by numpy, and decodes labels "
+    "on its log. The meter knows a point's key by its bytes, digests a request's keys by numpy, and decodes labels "
     "only of a series it never saw."
 )
 REQUESTS, SECONDS, GOAL = 10, 3.0, 5.0
