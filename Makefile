@@ -77,6 +77,7 @@ otelcol: $(STAMP) ## build the real Collector (needs Go; ten minutes the first t
 differential: $(STAMP) ## run every differential case on the real Collector (make otelcol first) and keep what it does
 	@$(BIN)/python -m tests.differential.real
 	@$(BIN)/python -m tests.differential.realtemplates
+	@$(BIN)/python -m tests.differential.probes
 
 bench: $(STAMP) ## measured comparisons, each a ratio in one run
 	@$(BIN)/python -m benchmarks

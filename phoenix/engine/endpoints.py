@@ -38,6 +38,18 @@ def listen_address(section: Section, key: str, default: str) -> ListenAddress:
     return ListenAddress("127.0.0.1", 0)
 
 
+_WITHOUT_EFFECT = (
+    "read_timeout", "read_header_timeout", "write_timeout", "idle_timeout", "keep_alives_enabled",
+)  # fmt: skip
+
+
+def server_settings(section: Section) -> None:
+    """Read what the Collector has for every HTTP server: time limits, which change nothing here, and the transport."""
+    for key in _WITHOUT_EFFECT:
+        section.raw(key)
+    section.choice("transport", ("tcp",), "tcp")
+
+
 class HttpServer:
     """One aiohttp application on one address; `start` and `stop` are safe twice.
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, Metric, ResourceMetrics, ScopeMetrics
 
-from phoenix.engine.ottl.values import from_any, text_of
+from phoenix.engine.ottl.values import as_string, from_any
 
 _DELTA = AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA
 _CUMULATIVE = AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE
@@ -45,7 +45,7 @@ class Series:
 
 
 def _texts(field: Iterable[Any]) -> Labels:
-    return {pair.key: text_of(from_any(pair.value)) or "" for pair in field}
+    return {pair.key: as_string(from_any(pair.value)) for pair in field}
 
 
 def _frozen(labels: Labels) -> Hashable:

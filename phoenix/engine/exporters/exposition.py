@@ -100,7 +100,7 @@ def page(series: Iterable[Series], style: Style, log: logging.Logger) -> bytes:
             log.error("series left out metric=%s error=%r", one.metric, f"{name} is a {known[0]} already, not a {kind}")
             continue
         known[2].extend(_lines(name, labels, one, style.timestamps))
-    info = _target_info(series, style)
+    info = _target_info(series)
     if info:
         name = f"{style.namespace}_target_info" if style.namespace else "target_info"
         families[name] = ("gauge", "Target metadata", [f"{name}{labels} 1" for labels in info])
@@ -130,8 +130,8 @@ def _lines(name: str, labels: list[tuple[str, str]], series: Series, timestamps:
     yield f"{name}_count{own} {series.count}{end}"
 
 
-def _target_info(series: list[Series], style: Style) -> list[str]:
-    """Labels of one `target_info` for each (job, instance) that has a series and other resource attributes."""
+def _target_info(series: list[Series]) -> list[str]:
+    """Labels of one `target_info` for each (job, instance) that has a series; there is none without both."""
     found: dict[tuple[str, str], str] = {}
     for one in series:
         target = job_and_instance(one.resource)
@@ -141,7 +141,7 @@ def _target_info(series: list[Series], style: Style) -> list[str]:
                 continue
             name = label_name(key)
             others[name] = f"{others[name]};{value}" if name in others else value
-        if any(target) and others and target not in found:
-            named = {name: value for name, value in zip(("job", "instance"), target, strict=True) if value}
-            found[target] = _labels_text(sorted((others | named | style.const_labels).items()))
+        if all(target) and target not in found:
+            named = dict(zip(("job", "instance"), target, strict=True))
+            found[target] = _labels_text(sorted((others | named).items()))
     return list(found.values())

@@ -40,7 +40,12 @@ def parse(section: Section) -> Config:
     if not config.path:
         section.fault("path", "path must be non-empty")
     section.raw("directory_permissions")
-    section.unsupported("rotation", "compression", "group_by", "encoding")
+    section.unsupported("rotation", "compression", "compression_params", "encoding")
+    groups = section.section("group_by")
+    groups.unsupported("enabled")
+    groups.raw("resource_attribute")
+    groups.raw("max_open_files")
+    groups.close()
     section.close()
     return config
 

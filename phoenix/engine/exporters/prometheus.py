@@ -11,7 +11,7 @@ from aiohttp import web
 from phoenix.engine.component import Exporter, ExporterFactory, Settings
 from phoenix.engine.config.section import Section
 from phoenix.engine.data import Metrics
-from phoenix.engine.endpoints import HttpServer, ListenAddress, listen_address
+from phoenix.engine.endpoints import HttpServer, ListenAddress, listen_address, server_settings
 from phoenix.engine.exporters.accumulator import Accumulator
 from phoenix.engine.exporters.exposition import Style, page
 
@@ -57,6 +57,7 @@ def parse(section: Section) -> Config:
         service_labels,
     )
     section.unsupported("enable_open_metrics", "tls", "cors", "auth", "resource_constant_labels")
+    server_settings(section)
     section.close()
     return config
 

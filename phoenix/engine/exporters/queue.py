@@ -60,12 +60,12 @@ def parse_queue(section: Section) -> QueueConfig:
     return config
 
 
-def parse_retry(section: Section, *, initial_s: float = 5.0, max_interval_s: float = 30.0) -> RetryConfig:
-    """Read `retry_on_failure`, with the exporter's own defaults of the intervals."""
+def parse_retry(section: Section, *, initial_s: float = 5.0) -> RetryConfig:
+    """Read `retry_on_failure`, with the exporter's own default of the first interval."""
     config = RetryConfig(
         section.boolean("enabled", True),
         section.duration_s("initial_interval", initial_s),
-        section.duration_s("max_interval", max_interval_s),
+        section.duration_s("max_interval", 30.0),
         section.duration_s("max_elapsed_time", 300.0),
         section.number("multiplier", 1.5),
         section.number("randomization_factor", 0.5),

@@ -11,7 +11,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, Metric
 
 from phoenix.engine.exporters.accumulator import job_and_instance
-from phoenix.engine.ottl.values import float_text, from_any, text_of
+from phoenix.engine.ottl.values import as_string, float_text, from_any
 from phoenix.engine.processors.streams import NO_RECORDED_VALUE
 from phoenix.otlp.encode import delimited, varint
 from phoenix.otlp.model import MetricType
@@ -73,7 +73,7 @@ class Unsendable(ValueError):
 
 
 def _texts(attributes: Iterable[Any]) -> Labels:
-    return {pair.key: text_of(from_any(pair.value)) or "" for pair in attributes}
+    return {pair.key: as_string(from_any(pair.value)) for pair in attributes}
 
 
 def _common(owner: Labels, scope: Any, style: Style) -> Labels:

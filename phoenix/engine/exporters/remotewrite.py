@@ -89,7 +89,7 @@ def parse(section: Section) -> Config:
         _style(section),
         section.integer("max_batch_size_bytes", 3_000_000, minimum=1),
         _queue(section.section("remote_write_queue")),
-        parse_retry(section.section("retry_on_failure"), initial_s=0.05, max_interval_s=0.2),
+        parse_retry(section.section("retry_on_failure"), initial_s=0.05),
     )
     if not section.boolean("add_metric_suffixes", True):
         section.fault("add_metric_suffixes", "names without suffixes are not implemented", OTELCOL)
@@ -100,8 +100,12 @@ def parse(section: Section) -> Config:
     if message != "prometheus.WriteRequest":
         section.fault("protobuf_message", f"{message!r} is not implemented by the Embedded engine", OTELCOL)
     section.string("compression", "snappy")
-    section.raw("max_batch_request_parallelism")
-    section.unsupported("send_metadata", "wal", "auth", "proxy_url", "http", "write_buffer_size")
+    for without_effect in ("max_batch_request_parallelism", "max_idle_conns", "idle_conn_timeout"):
+        section.raw(without_effect)
+    section.unsupported(
+        "send_metadata", "wal", "auth", "proxy_url", "http", "write_buffer_size", "convert_explicit_histograms_to_nhcb",
+        "keep_classic_histograms", "include_metadata_keys",
+    )  # fmt: skip
     section.close()
     return config
 

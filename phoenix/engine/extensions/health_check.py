@@ -10,7 +10,7 @@ from aiohttp import web
 
 from phoenix.engine.component import Extension, ExtensionFactory, Settings
 from phoenix.engine.config.section import Section
-from phoenix.engine.endpoints import HttpServer, ListenAddress, listen_address
+from phoenix.engine.endpoints import HttpServer, ListenAddress, listen_address, server_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,8 @@ def parse(section: Section) -> Config:
     )
     body.close()
     section.raw("check_collector_pipeline")  # accepted and without effect, as in the collector
-    section.unsupported("tls", "http", "grpc", "component_health", "auth")
+    section.unsupported("tls", "cors", "http", "grpc", "component_health", "auth", "use_v2")
+    server_settings(section)
     section.close()
     return config
 

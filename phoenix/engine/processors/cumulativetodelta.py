@@ -63,7 +63,7 @@ def parse(section: Section) -> Config:
         _chosen(section.section("include")),
         _chosen(section.section("exclude")),
         section.choice("initial_value", ("auto", "keep", "drop"), "auto"),
-        section.duration_s("max_staleness", 0.0),
+        section.duration_s("max_staleness", 3600.0),
     )
     section.close()
     return config

@@ -39,7 +39,7 @@ def parse(section: Section) -> Config:
     """Read the processor's keys."""
     config = Config(
         section.duration_s("max_stale", 300.0),
-        section.integer("max_streams", 1 << 62, minimum=0),
+        section.integer("max_streams", (1 << 63) - 1, minimum=0),
     )
     if config.max_stale_s <= 0:
         section.fault("max_stale", "max_stale must be a positive duration (got 0s)")

@@ -11,7 +11,7 @@ from aiohttp import web
 from phoenix.engine.component import Component, Consumer, ReceiverFactory, Settings
 from phoenix.engine.config.section import OTELCOL, Section
 from phoenix.engine.data import Metrics
-from phoenix.engine.endpoints import HttpServer, ListenAddress, listen_address
+from phoenix.engine.endpoints import HttpServer, ListenAddress, listen_address, server_settings
 from phoenix.engine.errors import BadData, ConsumeError
 from phoenix.engine.plan.shape import Shapes
 from phoenix.engine.receivers.inflate import ENCODINGS, inflate
@@ -53,8 +53,7 @@ def parse(section: Section) -> Config:
     for ignored in ("traces_url_path", "logs_url_path", "include_metadata", "compression_algorithms"):
         http.raw(ignored)
     http.unsupported("tls", "cors", "auth", "middlewares", "response_headers")
-    for timeout in ("read_timeout", "read_header_timeout", "write_timeout", "idle_timeout", "keep_alives_enabled"):
-        http.raw(timeout)
+    server_settings(http)
     http.close()
     protocols.close()
     section.close()

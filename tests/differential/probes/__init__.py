@@ -1,4 +1,4 @@
-"""Questions to the real Collector beyond what pipelines give: `python -m tests.differential.probes` records the answers.
+"""Questions to the real Collector beyond what pipelines give; `python -m tests.differential.probes` records answers.
 
 Each module asks one kind: `defaults` (what options are when nothing is written), `exposition` (what the prometheus
 exporter shows of each type of point), `internal` (the names of its own telemetry by level), `reload` (SIGHUP). Answers

@@ -36,6 +36,10 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "deltas": ("deltas", {}),
     "names": ("names", {}),
     "clashing labels": ("clash", {}),
+    "targets": ("targets", {}),
+    "targets with a namespace": ("targets", {"namespace": "phoenix"}),
+    "targets with labels": ("targets", {"const_labels": {"variant": "candidate"}}),
+    "targets and resource attributes": ("targets", _RESOURCES),
 }
 """By name: input, options of the exporter beside `endpoint`."""
 
@@ -69,13 +73,15 @@ def _deltas() -> Requests:
 _NAMES = (
     ("sum", "system.cpu.time", "s"), ("gauge", "system.cpu.utilization", "1"), ("gauge", "a..b__c", ""),
     ("sum", "x.bytes.total", "By"), ("gauge", "speed", "By/s"), ("gauge", "3d", "%"), ("sum", "total.requests", "{r}"),
-    ("gauge", "load.1m", "{thread}"), ("gauge", "temperature", "Cel"), ("sum", "energy", "J/m"), ("gauge", "Ünï", "kWh"),
+    ("gauge", "load.1m", "{thread}"), ("gauge", "temperature", "Cel"), ("sum", "energy", "J/m"),
+    ("gauge", "Ünï", "kWh"),
     ("gauge", "ratio.of", "1"), ("gauge", "colons:in:it", "ms"), ("sum", "retries_total", "1"), ("gauge", "...", ""),
 )  # fmt: skip
 
 
 def _names() -> Requests:
-    metrics = [number_metric(kind, name, [({"a.b": "x", "1st": "y", "_u": "z"}, 1)], unit=u) for kind, name, u in _NAMES]
+    points = [({"a.b": "x", "1st": "y", "_u": "z"}, 1)]
+    metrics = [number_metric(kind, name, points, unit=unit) for kind, name, unit in _NAMES]
     return [add_resource(ExportMetricsServiceRequest(), *metrics, resource={"service.name": "n"})]
 
 
@@ -88,8 +94,21 @@ def _clash() -> Requests:
     return [add_resource(ExportMetricsServiceRequest(), clashing, own_job, fine, resource=resource)]
 
 
+def _targets() -> Requests:
+    """Resources that name an instance, and one that does not."""
+    request, service = ExportMetricsServiceRequest(), {"service.name": "cart", "service.namespace": "shop"}
+    for more in (
+        {"service.instance.id": "i-1", "host.name": "h", "a.b": "x", "a_b": "y"},
+        {"service.instance.id": "i-2"},
+        {"host.name": "nobody"},
+    ):
+        add_resource(request, number_metric("gauge", "up", [({"n": len(more)}, 1.0)]), resource={**service, **more})
+    return [request]
+
+
 INPUTS: dict[str, Callable[[], Requests]] = {
     "types": rich, "processes": _processes, "deltas": _deltas, "names": _names, "clash": _clash,
+    "targets": _targets,
 }  # fmt: skip
 
 

@@ -74,7 +74,7 @@ def test_job_instance_target_info_scope_and_constants():
         "# TYPE ns_m gauge",
         'ns_m{env="test",instance="i1",job="shop/cart",otel_scope_name="scope",otel_scope_schema_url="",otel_scope_version="1.0"} 1 1700000000000',
         "# TYPE ns_target_info gauge",
-        'ns_target_info{env="test",host_name="h",instance="i1",job="shop/cart"} 1',
+        'ns_target_info{host_name="h",instance="i1",job="shop/cart"} 1',
     ]
 
 
