@@ -17,6 +17,7 @@ from kubernetes.client.exceptions import ApiException
 
 from tests.harness.cluster import ROOT
 from tests.harness.compatibility import row
+from tests.harness.lifeline import LIFELINE
 from tests.harness.served import Served, experiment, served
 
 pytestmark = pytest.mark.e2e
@@ -35,9 +36,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 def operator(server: Served, tmp_path: Path) -> Iterator[Path]:
     """The log of a running operator, without --standalone: it looks for peers, and finds that there is no such kind."""
     log = tmp_path / "kopf.log"
+    program = str(Path(sys.executable).with_name("kopf"))
     with log.open("ab") as out:
         process = subprocess.Popen(
-            [str(Path(sys.executable).with_name("kopf")), "run", "--all-namespaces", "--verbose", str(OPERATOR)],
+            [*LIFELINE, program, "run", "--all-namespaces", "--verbose", str(OPERATOR)],
             env={**os.environ, "KUBECONFIG": server.kubeconfig}, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
         )  # fmt: skip
     try:

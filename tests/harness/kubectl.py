@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.docs.running import Reader
+from tests.harness.lifeline import LIFELINE
 
 WITHIN_S = 30
 TOO_LONG_S = 15
@@ -41,7 +42,7 @@ class Kubectl:
     def run(self, *arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
         """Run it, whatever comes of it."""
         return subprocess.run(
-            [self.program, "--namespace", self.namespace, *arguments],
+            [*LIFELINE, self.program, "--namespace", self.namespace, *arguments],
             input=stdin, capture_output=True, text=True, timeout=WITHIN_S, cwd=self.folder,
             env=self.environment | environment,
         )  # fmt: skip
@@ -90,7 +91,7 @@ class watching:  # noqa: N801 - used as a context manager
         program = shutil.which("kubectl")
         assert program
         self._process = subprocess.Popen(
-            [program, "--namespace", kubectl.namespace, *arguments],
+            [*LIFELINE, program, "--namespace", kubectl.namespace, *arguments],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=kubectl.folder, env=kubectl.environment,
         )  # fmt: skip
 

@@ -16,6 +16,7 @@ import aiohttp
 import pytest
 
 from tests.harness.cluster import ROOT
+from tests.harness.lifeline import LIFELINE
 
 WHY = "the real Collector is not built: `make otelcol` builds it where Go is"
 OTLP = {"Content-Type": "application/x-protobuf"}
@@ -112,7 +113,7 @@ async def running(path: str, config: Path, *more: str) -> AsyncIterator[Collecto
     log = config.with_suffix(".log")
     with log.open("wb") as opened:
         process = await asyncio.create_subprocess_exec(
-            path, "--config", str(config), *more, stdin=asyncio.subprocess.DEVNULL,
+            *LIFELINE, path, "--config", str(config), *more, stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL, stderr=opened,
         )  # fmt: skip
     try:

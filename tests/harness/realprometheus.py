@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from phoenix.promql.aggregates import shown
+from tests.harness.lifeline import LIFELINE
 from tests.harness.promqueries import Series
 
 WHY = "no Prometheus on this machine: Debian has it as the package prometheus"
@@ -56,7 +57,7 @@ def serving(folder: Path, series: Sequence[Series]) -> Iterator[str]:
         f"--web.listen-address={address}", "--storage.tsdb.retention.time=100y",
     ]  # fmt: skip
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
+        process = subprocess.Popen([*LIFELINE, *command], stdout=log, stderr=log)
         try:
             _wait_ready(f"http://{address}", process)
             yield f"http://{address}"
