@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 from controllers.catalog.reconciler import ProfileReconciler, TemplateReconciler
 from controllers.experiment import reconciler as experiment
 from controllers.garbage.cascade import CascadeReconciler
+from controllers.garbage.plan import EVENT_TTL
 from controllers.garbage.reconciler import EventTtlReconciler, GarbageReconciler, TtlReconciler
 from controllers.hostlifecycle import reconciler as hostlifecycle
 from controllers.hostlifecycle.plan import DEFAULT_PATIENCE as DEFAULT_PATIENCE
@@ -56,13 +58,18 @@ class Manifests:
 
 
 def wire(
-    manager: Manager, clock: Clock, patience: HostPatience = DEFAULT_PATIENCE, manifests: Manifests | None = None
+    manager: Manager,
+    clock: Clock,
+    patience: HostPatience = DEFAULT_PATIENCE,
+    manifests: Manifests | None = None,
+    *,
+    event_ttl_s: float = EVENT_TTL.total_seconds(),
 ) -> None:
     """Add every controller to the manager; without `manifests` nobody looks at directories."""
     _experiments(manager, clock)
     _deployments(manager, clock)
     _hosts(manager, clock, patience)
-    _garbage(manager, clock)
+    _garbage(manager, clock, timedelta(seconds=event_ttl_s))
     _catalog(manager, clock)
     if manifests is not None:
         _manifests(manager, clock, manifests)
@@ -129,7 +136,7 @@ def _hosts(manager: Manager, clock: Clock, patience: HostPatience) -> None:
         )
 
 
-def _garbage(manager: Manager, clock: Clock) -> None:
+def _garbage(manager: Manager, clock: Clock, event_ttl: timedelta) -> None:
     for kind in OWNED:
         dependents = manager.informer(kind)
         controller = manager.controller(
@@ -143,7 +150,7 @@ def _garbage(manager: Manager, clock: Clock) -> None:
         cascade.reconciles(manager.informer(kind), when=_going_otherwise)
     ttl = manager.controller("ttl", TtlReconciler(manager.client, clock), workers=1)
     ttl.reconciles(manager.informer(Experiment), when=_spec_or_phase_changed)
-    events = manager.controller("events", EventTtlReconciler(manager.client, clock), workers=1)
+    events = manager.controller("events", EventTtlReconciler(manager.client, clock, event_ttl), workers=1)
     events.reconciles(manager.informer(Event), when=_appeared)
 
 

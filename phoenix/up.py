@@ -162,7 +162,7 @@ async def _serve(config: UpConfig) -> ApiServer:
 async def _run_programs(config: UpConfig, client: HttpClient, stop: asyncio.Event, ready: asyncio.Event | None) -> None:
     manager = Manager(client)
     manifests = Manifests(client, roots_of(config.watch, config.manifest_roots))
-    wire(manager, SYSTEM_CLOCK, config.patience, manifests)
+    wire(manager, SYSTEM_CLOCK, config.patience, manifests, event_ttl_s=config.serving.event_ttl_s)
     agent = Agent(client, _agent_config(config)) if config.agent else None
     async with asyncio.TaskGroup() as group:
         host = group.create_task(agent.run(), name="agent") if agent else None

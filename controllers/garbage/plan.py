@@ -58,10 +58,10 @@ def expires_in(experiment: Experiment, now: datetime) -> timedelta | None:
 
 
 EVENT_TTL = timedelta(hours=1)
-"""How long an event is kept after it last happened, as in Kubernetes."""
+"""How long an event is kept after it last happened where nothing else is said, as in Kubernetes."""
 
 
-def event_expires_in(event: Event, now: datetime) -> timedelta:
+def event_expires_in(event: Event, now: datetime, ttl: timedelta = EVENT_TTL) -> timedelta:
     """Time left until an event is deleted; zero or less: now."""
     seen = event.last_timestamp or event.first_timestamp or event.metadata.creation_timestamp
-    return parse_timestamp(seen) + EVENT_TTL - now if seen else EVENT_TTL
+    return parse_timestamp(seen) + ttl - now if seen else ttl

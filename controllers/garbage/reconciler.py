@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Generic, TypeVar
 
-from controllers.garbage.plan import event_expires_in, expires_in, orphaned
+from controllers.garbage.plan import EVENT_TTL, event_expires_in, expires_in, orphaned
 from phoenix.aio.clock import Clock
 from phoenix.api.core import Event
 from phoenix.api.experiment import Experiment
@@ -67,15 +68,15 @@ class TtlReconciler:
 class EventTtlReconciler:
     """Deletes events some time after they last happened, so that the store does not grow for ever."""
 
-    def __init__(self, client: Client, clock: Clock) -> None:
-        self._client, self._clock = client, clock
+    def __init__(self, client: Client, clock: Clock, ttl: timedelta = EVENT_TTL) -> None:
+        self._client, self._clock, self._ttl = client, clock, ttl
 
     async def reconcile(self, request: Request) -> Result:
         """Delete, or come back when it is time."""
         found = await get_or_none(self._client, Event, request.key.name, request.key.namespace)
         if found is None:
             return Result()
-        left = event_expires_in(found, self._clock.now())
+        left = event_expires_in(found, self._clock.now(), self._ttl)
         if left.total_seconds() > 0:
             return Result(requeue_after_s=left.total_seconds() + 1)
         await delete_if_present(self._client, found)

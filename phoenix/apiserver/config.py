@@ -10,6 +10,8 @@ from phoenix.apiserver.access.config import DEFAULT_LIMITS, Limits
 
 DEFAULT_PORT = 7443
 """Port served when none is configured."""
+DEFAULT_HISTORY = 20_000
+"""Changes kept for watches when nothing is configured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,7 @@ class ServerConfig:
         tls_cert_file, tls_private_key_file: a given certificate (PEM, with its chain), served for the DNS names in it;
             read again when they change.
         client_ca_file: authorities whose client certificates are taken besides our own CA's; read again likewise.
+        history: changes that stay watchable, for an hour at most.
     """
 
     state: Path
@@ -53,6 +56,7 @@ class ServerConfig:
     tls_cert_file: Path | None = None
     tls_private_key_file: Path | None = None
     client_ca_file: Path | None = None
+    history: int = DEFAULT_HISTORY
 
     def __post_init__(self) -> None:
         """Raises ValueError for what contradicts itself, or would serve the token in the clear to others."""

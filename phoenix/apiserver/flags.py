@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from phoenix.apimachinery.units import parse_duration
 from phoenix.apiserver.access.config import DEFAULT_LIMITS, Limits
+from phoenix.apiserver.config import DEFAULT_HISTORY
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +22,13 @@ class ServingOptions:
     audit: bool = True
     audit_required: bool = False
     limits: Limits = DEFAULT_LIMITS
+    history: int = DEFAULT_HISTORY
+    event_ttl_s: float = 3600.0
+    """of the controllers that run beside the server"""
 
     def settings(self) -> dict[str, Any]:
         """As arguments of `ServerConfig`."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        return {name: getattr(self, name) for name in self.__slots__ if name != "event_ttl_s"}
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +52,21 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         choices=("on", "required", "off"),
         default="on",
         help="record writes in STATE/audit.log; required: refuse them while it cannot be written (default: on)",
+    )
+    group.add_argument(
+        "--event-ttl",
+        type=_seconds,
+        default=3600.0,
+        metavar="TIME",
+        help="how long an event is kept after it last happened (default: 1h)",
+    )
+    group.add_argument(
+        "--history",
+        type=_count,
+        default=DEFAULT_HISTORY,
+        metavar="N",
+        help="changes kept, an hour at most, for watches to go on from; they take 2 to 20 KB of database each"
+        f" (default: {DEFAULT_HISTORY})",
     )
     for name, default, text in (
         ("--max-reads-in-flight", DEFAULT_LIMITS.reads_in_flight, "reads answered at once"),
@@ -76,11 +96,24 @@ def options_of(parser: argparse.ArgumentParser, found: argparse.Namespace) -> Se
         found.audit != "off",
         found.audit == "required",
         limits,
+        found.history,
+        found.event_ttl,
     )
 
 
 def _absolute(path: Path | None) -> Path | None:
     return None if path is None else path.resolve()
+
+
+def _seconds(text: str) -> float:
+    try:
+        found = parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    if found <= 0:
+        msg = f"{text!r} is no time to keep something for: give one such as 10m"
+        raise argparse.ArgumentTypeError(msg)
+    return found
 
 
 def _count(text: str) -> int:

@@ -6,6 +6,7 @@ tests run several servers in one process.
 
 from __future__ import annotations
 
+import asyncio
 from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import accumulate
@@ -110,6 +111,8 @@ class _StateCollector(Collector):
         statistics = self._fanout.statistics
         yield GaugeMetricFamily("phoenix_store_revision", "Latest revision.", value=self._store.revision)
         yield GaugeMetricFamily("phoenix_apiserver_watchers", "Watches open now.", value=self._fanout.watchers)
+        tasks = len(asyncio.all_tasks())  # read on the loop, whose tasks they are
+        yield GaugeMetricFamily("phoenix_tasks", "Tasks of the server's event loop.", value=tasks)
         for name, text, value in (
             ("phoenix_apiserver_watch_events", "Changes taken in for watchers.", statistics.events),
             ("phoenix_apiserver_watch_deliveries", "Events written to watchers.", statistics.deliveries),

@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import logging
 import ssl
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
@@ -31,7 +32,8 @@ from phoenix.apiserver.servingtls import CertificateCollector, Given, ServingTls
 from phoenix.apiserver.tls import ensure_certificates
 from phoenix.samples.retention import keep_pruned
 from phoenix.samples.storage import SampleStore
-from phoenix.store.sqlite import open_store
+from phoenix.store.compaction import Retention
+from phoenix.store.sqlite import StoreSettings, open_store
 
 __all__ = ["ApiServer", "ServerConfig", "run"]
 
@@ -77,7 +79,7 @@ class ApiServer:
         config = self._config
         async with contextlib.AsyncExitStack() as stack:
             tls = await asyncio.to_thread(self._prepare_files)
-            store = await stack.enter_async_context(open_store(config.state / "phoenix.db"))
+            store = await stack.enter_async_context(open_store(config.state / "phoenix.db", _kept(config)))
             samples = await stack.enter_async_context(SampleStore(config.state / "samples.db"))
             app = create_app(
                 store,
@@ -173,3 +175,9 @@ async def run(config: ServerConfig) -> None:
     async with ApiServer(config):
         settle_collector()
         await asyncio.Event().wait()
+
+
+def _kept(config: ServerConfig) -> StoreSettings:
+    usual = Retention()
+    least = min(usual.min_events, config.history)
+    return StoreSettings(retention=replace(usual, min_events=least, max_events=config.history))
