@@ -73,6 +73,7 @@ VERBS: tuple[Verb, ...] = (
     Verb("stop", "stop a running experiment, keeping its results", _RUNS),
     Verb("promote", "promote the candidate, whatever the verdict", _RUNS),
     Verb("rollback", "undo a promotion", _RUNS),
+    Verb("record", "write metrics to a file that experiments replay", _RUNS),
     Verb("rollout", "status, history and undo of a deployment", _ROLLOUTS),
     Verb("cordon", "place nothing new on a host", _HOSTS),
     Verb("uncordon", "let a host be used again", _HOSTS),
