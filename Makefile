@@ -76,6 +76,7 @@ otelcol: $(STAMP) ## build the real Collector (needs Go; ten minutes the first t
 
 differential: $(STAMP) ## run every differential case on the real Collector (make otelcol first) and keep what it does
 	@$(BIN)/python -m tests.differential.real
+	@$(BIN)/python -m tests.differential.refused
 	@$(BIN)/python -m tests.differential.realtemplates
 	@$(BIN)/python -m tests.differential.probes
 

@@ -13,6 +13,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Phase(StrEnum):
+    """When a Collector finds a fault, in order: a fault of one phase hides those of later ones there, but not here."""
+
+    RETRIEVE = "retrieve"
+    """the file is no YAML mapping"""
+    EXPAND = "expand"
+    """a `${…}` cannot be replaced"""
+    DECODE = "decode"
+    """unknown components and keys, wrong types"""
+    VALIDATE = "validate"
+    """what a component or the service says of its own configuration"""
+    BUILD = "build"
+    """a component cannot be made from it"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +38,7 @@ class Finding:
     path: str
     message: str
     hint: str = ""
+    phase: Phase = Phase.VALIDATE
 
     def __str__(self) -> str:
         where = f"{self.path}: " if self.path else ""

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from phoenix.engine.registry import EXPORTERS, PROCESSORS, RECEIVERS
+from phoenix.engine.registry import EXPORTERS, EXTENSIONS, PROCESSORS, RECEIVERS
 from tests.differential.cases import FILES, load
 from tests.differential.real import GOLDEN, run, version
+from tests.differential.refused import GOLDEN as REFUSED
+from tests.differential.refused.__main__ import record as record_refused
 from tests.harness.otelcol import required
 
 
@@ -25,6 +27,12 @@ async def test_the_collector_still_does_what_was_recorded(file: str) -> None:
         assert result == kept["cases"][case.name], case.name
 
 
+def test_the_collector_still_refuses_what_was_recorded_at_its_phase() -> None:
+    kept = json.loads(REFUSED.read_text("utf-8"))
+    assert kept["version"] == version(required()), "another Collector: run `make differential`"
+    assert record_refused(required()) == kept["cases"]
+
+
 OWN = frozenset({"phoenix_tee"})
 NOT_BUILT = frozenset({"resource_detection", "resourcedetection"})
 """Of the Collector's distributions, but not in `otelcol/manifest.yaml`."""
@@ -32,7 +40,7 @@ NOT_BUILT = frozenset({"resource_detection", "resourcedetection"})
 
 @pytest.mark.parametrize(
     ("kind", "table"),
-    [("receivers", RECEIVERS), ("processors", PROCESSORS), ("exporters", EXPORTERS)],
+    [("receivers", RECEIVERS), ("processors", PROCESSORS), ("exporters", EXPORTERS), ("extensions", EXTENSIONS)],
 )
 def test_every_type_here_is_one_of_the_collector(kind: str, table: dict[str, object], tmp_path: Path) -> None:
     config = tmp_path / "c.yaml"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -12,7 +13,7 @@ from phoenix.engine.config.ids import ComponentId
 from phoenix.engine.config.section import OTELCOL, OTELCOL_IF, Section
 from phoenix.engine.config.service import TelemetryConfig, parse_telemetry
 from phoenix.engine.config.values import Value
-from phoenix.engine.errors import Finding
+from phoenix.engine.errors import Finding, Phase
 from phoenix.engine.registry import EXPORTERS, EXTENSIONS, PROCESSORS, RECEIVERS
 
 F = TypeVar("F", bound=Factory)
@@ -67,7 +68,7 @@ def parse_document(values: dict[str, Value], environ: Mapping[str, str] | None) 
     exporters = _components(root, "exporters", EXPORTERS)
     extensions = _components(root, "extensions", EXTENSIONS)
     for key in root.section("connectors").keys():  # noqa: SIM118 (not a dict)
-        root.fault(f"connectors.{key}", f'the Embedded engine has no connector "{key}"', OTELCOL)
+        root.fault(f"connectors.{key}", f'the Embedded engine has no connector "{key}"', OTELCOL, Phase.DECODE)
     service = root.section("service")
     document = Document(
         receivers, processors, exporters, extensions, _pipelines(service), _active(service),
@@ -77,7 +78,7 @@ def parse_document(values: dict[str, Value], environ: Mapping[str, str] | None) 
     root.close()
     for key, defined in (("receivers", receivers), ("exporters", exporters)):
         if not defined and not root.section(key).keys():
-            root.fault(key, f"no {key[:-1]} configuration specified in config")
+            root.fault(key, f"no {key[:-1]} configuration specified in config", f"write {key}: {{…}}")
     _check_references(document, root)
     return document, findings
 
@@ -89,24 +90,33 @@ def _components(root: Section, key: str, table: Mapping[str, F]) -> dict[Compone
         try:
             component = ComponentId.parse(name)
         except ValueError as error:
-            section.fault(name, str(error))
+            section.fault(name, str(error), _ID, Phase.DECODE)
             continue
         if component in defined:
-            section.fault(name, f'duplicate name "{component}" after unmarshaling {name!r}')
+            message = f'duplicate name "{component}" after unmarshaling {name!r}'
+            section.fault(name, message, "give one of them another name", Phase.DECODE)
             continue
         factory = table.get(component.type)
         if factory is None:
-            section.fault(name, _unknown(key[:-1], component, table), OTELCOL_IF)
+            message, hint = _unknown(key[:-1], component, table)
+            section.fault(name, message, hint, Phase.DECODE)
             continue
         body = section.section(name)
         defined[component] = Defined(component, body.path, factory, factory.parse(body))
     return defined
 
 
-def _unknown(kind: str, component: ComponentId, table: Mapping[str, object]) -> str:
+_ID = "write TYPE or TYPE/NAME: letters, digits and _ in the type; no spaces, = or $ in the name"
+
+
+def _unknown(kind: str, component: ComponentId, table: Mapping[str, object]) -> tuple[str, str]:
+    """What is wrong with a type nobody here has, and what to do."""
     if kind == "exporter" and component.type == "logging":
-        return "the logging exporter has been deprecated, use the debug exporter instead"
-    return f'the Embedded engine has no {kind} "{component.type}" (it has: {", ".join(sorted(table))})'
+        message = "the logging exporter has been deprecated, use the debug exporter instead"
+        return message, "write debug: {verbosity: basic}"
+    message = f'the Embedded engine has no {kind} "{component.type}" (it has: {", ".join(sorted(table))})'
+    close = difflib.get_close_matches(component.type, table, n=1)
+    return message, f"did you mean {close[0]}?" if close else OTELCOL_IF
 
 
 def _ids(section: Section, key: str) -> list[ComponentId]:
@@ -115,10 +125,11 @@ def _ids(section: Section, key: str) -> list[ComponentId]:
         try:
             component = ComponentId.parse(text)
         except ValueError as error:
-            section.fault(f"{key}[{index}]", str(error))
+            section.fault(f"{key}[{index}]", str(error), _ID, Phase.DECODE)
             continue
         if component in found:
-            section.fault(f"{key}[{index}]", f'references {key[:-1]} "{component}" multiple times')
+            message = f'references {key[:-1]} "{component}" multiple times'
+            section.fault(f"{key}[{index}]", message, "define it twice, as TYPE/1 and TYPE/2, or name it once")
             continue
         found.append(component)
     return found
@@ -138,13 +149,14 @@ def _pipelines(service: Section) -> list[Pipeline]:
         try:
             pipeline = ComponentId.parse(name)
         except ValueError as error:
-            section.fault(name, str(error))
+            section.fault(name, str(error), _ID, Phase.DECODE)
             continue
         if pipeline.type in {"traces", "logs", "profiles"}:
             section.fault(name, f"the Embedded engine runs metrics pipelines only, not {pipeline.type}", OTELCOL)
             continue
         if pipeline.type != "metrics":
-            section.fault(name, f'unknown pipeline signal: "{pipeline.type}"', "name it metrics or metrics/NAME")
+            message = f'unknown pipeline signal: "{pipeline.type}"'
+            section.fault(name, message, "name it metrics or metrics/NAME", Phase.DECODE)
             continue
         pipelines.append(Pipeline(pipeline, _ids(body, "receivers"), _ids(body, "processors"), _ids(body, "exporters")))
         body.close()
@@ -161,11 +173,18 @@ def _check_references(document: Document, root: Section) -> None:
         path = f"service.pipelines.{pipeline.id}"
         for key, ids in (("receivers", pipeline.receivers), ("exporters", pipeline.exporters)):
             if not ids:
-                root.fault(path, f"must have at least one {key[:-1]}")
+                root.fault(path, f"must have at least one {key[:-1]}", f"write {key}: […]")
         for key in ("receivers", "processors", "exporters"):
             for component in getattr(pipeline, key):
                 if not is_written(key, component):
-                    root.fault(f"{path}.{key}", f'references {key[:-1]} "{component}" which is not configured')
+                    message = f'references {key[:-1]} "{component}" which is not configured'
+                    root.fault(f"{path}.{key}", message, _define(key, component, known[key]))
     for component in document.active_extensions:
         if not is_written("extensions", component):
-            root.fault("service.extensions", f'references extension "{component}" which is not configured')
+            message = f'references extension "{component}" which is not configured'
+            root.fault("service.extensions", message, _define("extensions", component, known["extensions"]))
+
+
+def _define(key: str, component: ComponentId, known: set[str]) -> str:
+    close = difflib.get_close_matches(str(component), known, n=1)
+    return f"did you mean {close[0]}?" if close else f"define it under {key}, or take it out"

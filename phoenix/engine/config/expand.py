@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 
 from phoenix.engine.config.values import Sourced, Unresolved, Value, parse_yaml
-from phoenix.engine.errors import Finding
+from phoenix.engine.errors import Finding, Phase
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]+):(.*)", re.DOTALL)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -47,15 +47,14 @@ class Expander:
                 try:
                     return self._text(value, 0)
                 except _Fault as fault:
-                    self._findings.append(Finding(path, str(fault), fault.hint))
+                    self._findings.append(Finding(path, str(fault), fault.hint, Phase.EXPAND))
                     return Unresolved(value)
             case _:
                 return value
 
     def _text(self, text: str, depth: int) -> Value:
         if depth > _MAX_DEPTH:
-            msg = "too many recursive expansions"
-            raise _Fault(msg)
+            raise _Fault("too many recursive expansions", "a variable may not lead to itself")
         parts: list[Value] = []
         at, literal = 0, ""
         while at < len(text):
@@ -85,6 +84,8 @@ class Expander:
         match = _SCHEME.fullmatch(uri)
         if match is None:
             hint = f"only ${{env:{uri}}} takes a default" if ":-" in uri else "write ${env:NAME}, or $$ for a plain $"
+            if uri.isdigit():
+                hint = f"a group of a pattern is written $${{{uri}}} here"
             raise _Fault(f'invalid uri: "{uri}"', hint)
         scheme, rest = match[1], match[2]
         if scheme == "env":
@@ -103,7 +104,10 @@ class Expander:
     def _env(self, reference: str, depth: int) -> Value:
         name, has_default, default = reference.partition(":-")
         if not _NAME.fullmatch(name):
-            raise _Fault(f'environment variable "{name}" has invalid name: must match regex ^[a-zA-Z_][a-zA-Z0-9_]*$')
+            raise _Fault(
+                f'environment variable "{name}" has invalid name: must match regex ^[a-zA-Z_][a-zA-Z0-9_]*$',
+                "write a letter or _ first, and $$ for a plain $",
+            )
         text = None if self._environ is None else self._environ.get(name)
         if text is None and has_default:
             return self._parsed(default, depth) if default else ""

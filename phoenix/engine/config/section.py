@@ -6,13 +6,14 @@ fault is noted and the default is used, so that all faults of a file are shown a
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections.abc import Sequence
 from typing import TypeVar
 
 from phoenix.engine.config.durations import parse_duration_ns
 from phoenix.engine.config.values import Sourced, Unresolved, Value, plain
-from phoenix.engine.errors import Finding
+from phoenix.engine.errors import Finding, Phase
 
 T = TypeVar("T")
 OTELCOL = "a real collector could run it: set engine: Otelcol"
@@ -40,27 +41,37 @@ def kind_of(value: Value) -> str:
             return "map"
 
 
+_WRITE = {
+    "string": "write a text", "bool": "write true or false", "int": "write a whole number without quotes",
+    "float64": "write a number without quotes", "time.Duration": "write a number and a unit, such as 10s",
+    "[]string": "write a list: [a, b]", "list of maps": "write a list of mappings: [{…}]",
+}  # fmt: skip
+
+
 class Section:
     """A mapping at `path`. A null mapping reads as an empty one (the defaults apply)."""
 
-    def __init__(self, value: Value, path: str, findings: list[Finding]) -> None:
+    def __init__(self, value: Value, path: str, findings: list[Finding], phase: Phase = Phase.VALIDATE) -> None:
         self.path = path
         self.findings = findings
+        self.phase = phase
+        """that of the faults a component finds here; sections below have it too"""
         value = value.value if isinstance(value, Sourced) else value
         self._seen: set[str] = set()
         self._values: dict[str, Value] = {}
         if isinstance(value, dict):
             self._values = value
         elif value is not None:
-            self.fault("", f"expected type 'map', got unconvertible type '{kind_of(value)}'")
+            message = f"expected type 'map', got unconvertible type '{kind_of(value)}'"
+            self.fault("", message, "write keys and values under it", Phase.DECODE)
 
     def at(self, key: str) -> str:
         """The path of a key here."""
         return f"{self.path}.{key}" if key and self.path else key or self.path
 
-    def fault(self, key: str, message: str, hint: str = "") -> None:
-        """Note a fault of this section (empty key) or of one of its keys."""
-        self.findings.append(Finding(self.at(key), message, hint))
+    def fault(self, key: str, message: str, hint: str = "", phase: Phase | None = None) -> None:
+        """Note a fault of this section (empty key) or of one of its keys, of the section's phase or another."""
+        self.findings.append(Finding(self.at(key), message, hint, phase or self.phase))
 
     def has(self, key: str) -> bool:
         """Whether the key is written here, even as null."""
@@ -80,7 +91,8 @@ class Section:
         return self.has(key) and plain(self._values[key]) is None
 
     def _mistyped(self, key: str, expected: str, value: Value) -> None:
-        self.fault(key, f"'{key}' expected type '{expected}', got unconvertible type '{kind_of(value)}'")
+        message = f"'{key}' expected type '{expected}', got unconvertible type '{kind_of(value)}'"
+        self.fault(key, message, _WRITE[expected], Phase.DECODE)
 
     def string(self, key: str, default: str = "") -> str:
         """A text."""
@@ -100,7 +112,9 @@ class Section:
             return default
         if value in options or isinstance(value, Unresolved):
             return str(value)
-        self.fault(key, f"{value!r} is not one of {', '.join(repr(option) for option in options)}")
+        phase = Phase.BUILD if self.phase is Phase.BUILD else Phase.DECODE
+        known = [option for option in options if option]
+        self.fault(key, f"{value!r} is not one of {', '.join(map(repr, known))}", f"write {key}: {known[0]}", phase)
         return default
 
     def boolean(self, key: str, default: bool) -> bool:
@@ -121,7 +135,8 @@ class Section:
             value = 0
         if isinstance(value, int) and not isinstance(value, bool):
             if minimum is not None and value < minimum:
-                self.fault(key, f"must be {minimum} or more, not {value}")
+                phase = Phase.DECODE if value < 0 else Phase.VALIDATE
+                self.fault(key, f"must be {minimum} or more, not {value}", f"write {minimum} or more", phase)
                 return default
             return value
         if value is not None and not isinstance(value, Unresolved):
@@ -152,10 +167,10 @@ class Section:
         try:
             seconds = parse_duration_ns(text) / 1e9
         except ValueError as error:
-            self.fault(key, str(error), "write a number and a unit: ms, s, m or h")
+            self.fault(key, str(error), "write a number and a unit: ms, s, m or h", Phase.DECODE)
             return default_s
         if seconds < minimum_s:
-            self.fault(key, f"must be {minimum_s:g}s or more, not {text}")
+            self.fault(key, f"must be {minimum_s:g}s or more, not {text}", f"write {minimum_s:g}s or more")
             return default_s
         return seconds
 
@@ -176,12 +191,13 @@ class Section:
             if isinstance(item, str):
                 texts.append(item)
             else:
-                self.fault(f"{key}[{index}]", f"expected type 'string', got unconvertible type '{kind_of(item)}'")
+                message = f"expected type 'string', got unconvertible type '{kind_of(item)}'"
+                self.fault(f"{key}[{index}]", message, "write a text, in quotes if need be", Phase.DECODE)
         return texts
 
     def section(self, key: str) -> Section:
         """A mapping below this one; empty if absent."""
-        return Section(self.raw(key), self.at(key), self.findings)
+        return Section(self.raw(key), self.at(key), self.findings, self.phase)
 
     def sections(self, key: str) -> list[Section]:
         """A list of mappings; empty if absent."""
@@ -191,7 +207,9 @@ class Section:
         if not isinstance(value, list):
             self._mistyped(key, "list of maps", value)
             return []
-        return [Section(item, self.at(f"{key}[{index}]"), self.findings) for index, item in enumerate(value)]
+        return [
+            Section(item, self.at(f"{key}[{index}]"), self.findings, self.phase) for index, item in enumerate(value)
+        ]
 
     def texts_by_key(self, key: str) -> dict[str, str]:
         """A mapping of texts, such as headers."""
@@ -209,4 +227,7 @@ class Section:
         """Refuse every key nobody read."""
         unknown = [key for key in self._values if key not in self._seen]
         if unknown:
-            self.fault("", f"has invalid keys: {', '.join(unknown)}")
+            close = difflib.get_close_matches(unknown[0], self._seen, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"known here: {', '.join(sorted(self._seen)) or 'none'}"
+            where = "" if self.path else unknown[0]
+            self.fault(where, f"has invalid keys: {', '.join(unknown)}", hint, Phase.DECODE)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from phoenix.engine.config.section import Section
 from phoenix.engine.endpoints import ListenAddress
+from phoenix.engine.errors import Phase
 
 _LEVELS = ("none", "basic", "normal", "detailed")
 _LOG_LEVELS = {"debug": 10, "info": 20, "warn": 30, "error": 40, "dpanic": 50, "panic": 50, "fatal": 50}
@@ -25,7 +26,7 @@ def parse_telemetry(section: Section) -> TelemetryConfig:
     logs = section.section("logs")
     level = logs.string("level", "info").lower()
     if level not in _LOG_LEVELS:
-        logs.fault("level", f"unrecognized level: {level!r}", f"use one of {', '.join(_LOG_LEVELS)}")
+        logs.fault("level", f"unrecognized level: {level!r}", f"use one of {', '.join(_LOG_LEVELS)}", Phase.DECODE)
     for ignored in ("encoding", "development", "disable_caller", "disable_stacktrace", "sampling", "initial_fields"):
         logs.raw(ignored)
     logs.raw("output_paths")  # the agent collects stdout and stderr

@@ -11,7 +11,7 @@ from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import ScalarNode
 
-from phoenix.engine.errors import ConfigError, Finding
+from phoenix.engine.errors import ConfigError, Finding, Phase
 
 Value: TypeAlias = "bool | int | float | str | Sourced | list[Value] | dict[str, Value] | None"
 
@@ -99,9 +99,10 @@ def load(text: str) -> dict[str, Value]:
     try:
         value = parse_yaml(text)
     except ValueError as error:
-        raise ConfigError([Finding("", f"not valid YAML: {error}")]) from error
+        raise ConfigError([Finding("", f"not valid YAML: {error}", "mend the file there", Phase.RETRIEVE)]) from error
     if value is None:
         raise ConfigError([Finding("", "empty configuration file", "write receivers, exporters and service")])
     if not isinstance(value, dict):
-        raise ConfigError([Finding("", "the configuration must be a mapping", "write receivers, exporters, service")])
+        hint = "write receivers, exporters, service"
+        raise ConfigError([Finding("", "the configuration must be a mapping", hint, Phase.RETRIEVE)])
     return value

@@ -10,6 +10,7 @@ from typing import Any
 from phoenix.engine.component import Exporter, ExporterFactory, Settings
 from phoenix.engine.config.section import Section
 from phoenix.engine.data import Metrics
+from phoenix.engine.errors import Phase
 from phoenix.engine.ottl.values import from_any, text_of
 
 
@@ -26,9 +27,18 @@ def parse(section: Section) -> Config:
     """Read the exporter's keys."""
     verbosity = section.string("verbosity", "basic").lower()
     if verbosity not in {"basic", "normal", "detailed"}:
-        section.fault("verbosity", f'verbosity level "{verbosity}" is not supported', "use basic, normal or detailed")
+        section.fault(
+            "verbosity",
+            f'verbosity level "{verbosity}" is not supported',
+            "use basic, normal or detailed",
+            Phase.DECODE,
+        )
     if section.has("output_paths") and section.boolean("use_internal_logger", True):
-        section.fault("output_paths", "output_paths is not supported when use_internal_logger is true")
+        section.fault(
+            "output_paths",
+            "output_paths is not supported when use_internal_logger is true",
+            "write use_internal_logger: false",
+        )
     section.raw("output_paths")
     section.boolean("use_internal_logger", True)
     queue = section.section("sending_queue")

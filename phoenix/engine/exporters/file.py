@@ -32,13 +32,15 @@ def parse(section: Section) -> Config:
     """Read the exporter's keys."""
     config = Config(
         section.string("path"),
-        section.choice("format", ("json", "proto"), "json") == "json",
+        (form := section.string("format", "json")) == "json",
         section.boolean("append", False),
         section.boolean("create_directory", False),
         section.duration_s("flush_interval", 1.0),
     )
+    if form not in {"json", "proto"}:
+        section.fault("format", f"format type is not supported: {form!r}", "write format: json")
     if not config.path:
-        section.fault("path", "path must be non-empty")
+        section.fault("path", "path must be non-empty", "write path: FILE")
     section.raw("directory_permissions")
     section.unsupported("rotation", "compression", "compression_params", "encoding")
     groups = section.section("group_by")

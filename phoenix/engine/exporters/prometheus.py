@@ -12,6 +12,7 @@ from phoenix.engine.component import Exporter, ExporterFactory, Settings
 from phoenix.engine.config.section import Section
 from phoenix.engine.data import Metrics
 from phoenix.engine.endpoints import HttpServer, ListenAddress, listen_address, server_settings
+from phoenix.engine.errors import Phase
 from phoenix.engine.exporters.accumulator import Accumulator
 from phoenix.engine.exporters.exposition import Style, page
 
@@ -36,7 +37,9 @@ def parse(section: Section) -> Config:
     service_labels = not conversion.boolean("exclude_service_attributes", False)
     conversion.close()
     if not section.string("endpoint"):
-        section.fault("endpoint", "requires a non-empty 'endpoint'", "write host:port, such as 127.0.0.1:8889")
+        section.fault(
+            "endpoint", "requires a non-empty 'endpoint'", "write host:port, such as 127.0.0.1:8889", Phase.BUILD
+        )
     if not section.boolean("add_metric_suffixes", True):
         section.fault("add_metric_suffixes", "names without suffixes are not implemented", "set engine: Otelcol")
     if section.string("translation_strategy") not in _STRATEGIES:

@@ -89,4 +89,4 @@ def create(settings: Settings, config: Config) -> Extension:
     return HealthCheck(settings, config)
 
 
-FACTORY = ExtensionFactory(("health_check", "healthcheck"), parse, create)
+FACTORY = ExtensionFactory(("health_check",), parse, create)

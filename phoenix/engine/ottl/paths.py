@@ -216,12 +216,17 @@ def resolve(names: Sequence[str], level: str, text: str) -> Access:
         return _cache(level)
     access = _FIELDS[level].get(names[0]) if len(names) == 1 else None
     if access is None:
-        known = ", ".join(sorted([*_FIELDS[level], "cache"]))
+        known = ", ".join(paths_of(level))
         raise OttlSyntaxError(
             f'segment "{".".join(names)}" from path "{text}" is not a valid path nor a valid OTTL keyword for the '
             f"{level} context (it has: {known})"
         )
     return access
+
+
+def paths_of(level: str) -> list[str]:
+    """The first words of paths of a context."""
+    return sorted([*_FIELDS[level], "cache"])
 
 
 def _cache(level: str) -> Access:

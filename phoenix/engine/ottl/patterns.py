@@ -9,6 +9,8 @@ import re2
 
 from phoenix.engine.ottl.errors import OttlSyntaxError
 
+RE2 = "write it without lookarounds and backreferences, brackets closed: it is RE2's language"
+"""What to do about a pattern that cannot be read."""
 _KEPT = 65_536
 """Results kept per pattern; when full, all are forgotten: a stream of ever new texts must not grow the process."""
 _REFERENCE = re.compile(r"\$(?:\$|\{(\w+)\}|(\w+))")

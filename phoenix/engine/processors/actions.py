@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from phoenix.engine.config.section import OTELCOL, Section
 from phoenix.engine.config.values import plain
+from phoenix.engine.errors import Phase
 from phoenix.engine.ottl.errors import OttlSyntaxError
-from phoenix.engine.ottl.patterns import Pattern
+from phoenix.engine.ottl.patterns import RE2, Pattern
 from phoenix.engine.ottl.values import Value, float_text
 
 Apply = Callable[[dict[str, Value]], bool]
@@ -42,6 +43,7 @@ def run_actions(actions: tuple[Action, ...], values: dict[str, Value]) -> bool:
 
 
 def _action(section: Section) -> Action | None:
+    section.phase = Phase.BUILD
     key, kind = section.string("key"), section.string("action").lower()
     source, pattern = section.string("from_attribute"), section.string("pattern")
     converted = section.string("converted_type")
@@ -54,19 +56,21 @@ def _action(section: Section) -> Action | None:
     if kind not in _ACTIONS:
         section.fault("action", f"unsupported action {kind!r}", f"use one of {', '.join(_ACTIONS)}")
     elif not key and not (pattern and kind in {"delete", "hash"}):
-        section.fault("key", f'the {kind} action requires a "key"')
+        section.fault("key", f'the {kind} action requires a "key"', "write key: NAME")
     compiled: Pattern | None = None
     if pattern:
         try:
             compiled = Pattern(pattern)
         except OttlSyntaxError as error:
-            section.fault("pattern", str(error))
+            section.fault("pattern", str(error), RE2)
     if kind in _WRITES and (value is None) == (not source):
-        section.fault("", f'the {kind} action needs exactly one of "value" and "from_attribute"')
+        message = f'the {kind} action needs exactly one of "value" and "from_attribute"'
+        section.fault("", message, "write value: V, or from_attribute: NAME")
     if kind == "convert" and converted not in {"int", "double", "string"}:
-        section.fault("converted_type", f"converted_type {converted!r} is not one of int, double, string")
+        message = f"converted_type {converted!r} is not one of int, double, string"
+        section.fault("converted_type", message, "write converted_type: int")
     if kind == "extract" and (compiled is None or not compiled.names):
-        section.fault("pattern", "the extract action needs a pattern with named groups")
+        section.fault("pattern", "the extract action needs a pattern with named groups", "write (?P<NAME>…)")
     if len(section.findings) > before:
         return None
     return Action(_compile(kind, key, _attribute_value(value), source, compiled, converted))

@@ -38,7 +38,8 @@ def parse(section: Section) -> Config:
         section.duration_s("timeout", 0.2),
     )
     if config.max_size and config.max_size < config.size:
-        section.fault("send_batch_max_size", "send_batch_max_size must be greater or equal to send_batch_size")
+        message = "send_batch_max_size must be greater or equal to send_batch_size"
+        section.fault("send_batch_max_size", message, f"write {config.size} or more, or 0 for no limit")
     section.unsupported("metadata_keys")
     section.raw("metadata_cardinality_limit")
     section.close()

@@ -83,6 +83,7 @@ def _chosen(section: Section) -> Chosen:
                 f"metric_types[{index}]",
                 f"found invalid metric type in metric_types: {text}. Valid values are [exponentialhistogram histogram "
                 "sum]",
+                "write sum or histogram",
             )
     names = parse_names(section)
     section.close()

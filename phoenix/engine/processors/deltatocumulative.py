@@ -42,7 +42,7 @@ def parse(section: Section) -> Config:
         section.integer("max_streams", (1 << 63) - 1, minimum=0),
     )
     if config.max_stale_s <= 0:
-        section.fault("max_stale", "max_stale must be a positive duration (got 0s)")
+        section.fault("max_stale", "max_stale must be a positive duration", "write max_stale: 5m")
     section.close()
     return config
 

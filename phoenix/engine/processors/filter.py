@@ -14,7 +14,8 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from phoenix.engine.component import Settings, Work
 from phoenix.engine.config.section import Section
 from phoenix.engine.data import Metrics
-from phoenix.engine.errors import ConsumeError
+from phoenix.engine.errors import ConsumeError, Phase
+from phoenix.engine.ottl.advice import condition_advice
 from phoenix.engine.ottl.context import LEVELS, Context
 from phoenix.engine.ottl.errors import OttlError
 from phoenix.engine.ottl.functions import FILTER
@@ -43,7 +44,8 @@ def parse(section: Section) -> Config:
     old = [group for level in ("resource", "metric", "datapoint") if (group := _old(metrics, level))]
     has_old = any(metrics.raw(level) for level in ("resource", "metric", "datapoint"))
     if has_old and (include or exclude):
-        metrics.fault("", "cannot use ottl conditions and include/exclude for metrics at the same time")
+        message = "cannot use ottl conditions and include/exclude for metrics at the same time"
+        metrics.fault("", message, "write include and exclude as conditions too: not (name == …)")
     metrics.close()
     passes = _new(section)
     if section.raw("metric_conditions") and (has_old or include or exclude):
@@ -52,6 +54,7 @@ def parse(section: Section) -> Config:
             'cannot use context inferred metric conditions "metric_conditions" and the settings "metrics.resource", '
             '"metrics.metric", "metrics.datapoint" at the same time',
         )
+            "keep metric_conditions, and write the others as groups in it: {context: datapoint, conditions: […]}",
     section.unsupported(
         "traces", "logs", "spans", "trace_conditions", "log_conditions", "profile_conditions", "profiles"
     )
@@ -66,7 +69,9 @@ def _old(metrics: Section, level: str) -> Group | None:
     return compile_group(
         (), conditions, FILTER, level=level,
         on_statement=lambda _index, _message: None,
-        on_condition=lambda index, message: metrics.fault(f"{level}[{index}]", message),
+        on_condition=lambda index, message: metrics.fault(
+            f"{level}[{index}]", message, condition_advice(conditions[index], message)
+        ),
     )  # fmt: skip
 
 
@@ -79,11 +84,16 @@ def _new(section: Section) -> list[Group]:
                 "configuring multiple configuration styles is not supported, please use only Basic configuration or "
                 "only Advanced configuration",
             )
+                "write either only conditions or only groups with context and conditions",
+                Phase.DECODE,
             return []
         group = compile_group(
-            (), section.strings("metric_conditions"), FILTER, level=None,
+        texts = section.strings("metric_conditions")
+            (), texts, FILTER, level=None,
             on_statement=lambda _index, _message: None,
-            on_condition=lambda index, message: section.fault(f"metric_conditions[{index}]", message),
+            on_condition=lambda index, message: section.fault(
+                f"metric_conditions[{index}]", message, condition_advice(texts[index], message)
+            ),
         )  # fmt: skip
         return [group] if group else []
     groups = [_new_group(item) for item in section.sections("metric_conditions")]
@@ -99,7 +109,9 @@ def _new_group(section: Section) -> Group | None:
         (), conditions, FILTER,
         level="scope" if level == "instrumentation_scope" else level or None,
         on_statement=lambda _index, _message: None,
-        on_condition=lambda index, message: section.fault(f"conditions[{index}]", message),
+        on_condition=lambda index, message: section.fault(
+            f"conditions[{index}]", message, condition_advice(conditions[index], message)
+        ),
     )  # fmt: skip
     return replace(group, error_mode=own_mode) if group else None
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from phoenix.engine.config.section import OTELCOL, Section
 from phoenix.engine.ottl.errors import OttlSyntaxError
-from phoenix.engine.ottl.patterns import Pattern
+from phoenix.engine.ottl.patterns import RE2, Pattern
 
 Texts = Callable[[str], bool]
 
@@ -38,7 +38,7 @@ def _pattern(section: Section, key: str, source: str) -> Pattern | None:
     try:
         return Pattern(source)
     except OttlSyntaxError as error:
-        section.fault(key, str(error))
+        section.fault(key, str(error), RE2)
         return None
 
 
@@ -78,5 +78,5 @@ def parse_names(section: Section) -> Texts | None:
     if has_names and not match_type:
         section.fault("match_type", "match_type must be set if metrics are supplied", "write match_type: strict")
     elif match_type and not has_names:
-        section.fault("metrics", "metrics must be supplied if match_type is set")
+        section.fault("metrics", "metrics must be supplied if match_type is set", "write metrics: [NAME]")
     return _texts(section, "metrics", match_type == "regexp")

@@ -65,25 +65,36 @@ def parse(section: Section) -> Config:
     if not config.limit_mib and not config.limit_percent:
         section.fault("", "'limit_mib' or 'limit_percentage' must be greater than zero", "write limit_mib: 512")
     if config.limit_percent > 100 or config.spike_percent > 100:
-        section.fault("", "'limit_percentage' and 'spike_limit_percentage' must be greater than zero and at most 100")
+        message = "'limit_percentage' and 'spike_limit_percentage' must be greater than zero and at most 100"
+        section.fault("", message, "write 1 to 100")
     if 0 < config.limit_mib <= config.spike_mib:
-        section.fault("spike_limit_mib", "'spike_limit_mib' must be smaller than 'limit_mib'")
+        section.fault("spike_limit_mib", "'spike_limit_mib' must be smaller than 'limit_mib'", _FIFTH)
     if 0 < config.limit_percent <= config.spike_percent:
-        section.fault("spike_limit_percentage", "'spike_limit_percentage' must be smaller than 'limit_percentage'")
+        section.fault(
+            "spike_limit_percentage", "'spike_limit_percentage' must be smaller than 'limit_percentage'", _FIFTH
+        )
     return config
+
+
+_FIFTH = "leave it out: a fifth of the limit is the default"
+_LONGER = "make it longer, or leave it out"
 
 
 def _check_intervals(section: Section, config: Config, caps_s: list[float]) -> None:
     """Relations between intervals that the collector wants; the caps only slow down collections that do not help."""
     every_s = [config.collect_every_soft_s, config.collect_every_hard_s]
     if every_s[0] < every_s[1]:
-        section.fault("", "'min_gc_interval_when_soft_limited' should be larger than '..._hard_limited'")
+        section.fault("", "'min_gc_interval_when_soft_limited' should be larger than '..._hard_limited'", _LONGER)
     for kind, cap_s, minimum_s in zip(("soft", "hard"), caps_s, every_s, strict=True):
         if 0 < cap_s < minimum_s:
             key = f"max_gc_interval_when_{kind}_limited"
-            section.fault(key, f"'{key}' must be greater than or equal to 'min_gc_interval_when_{kind}_limited'")
+            section.fault(
+                key, f"'{key}' must be greater than or equal to 'min_gc_interval_when_{kind}_limited'", _LONGER
+            )
     if 0 < caps_s[0] < caps_s[1]:
-        section.fault("", "'max_gc_interval_when_soft_limited' should be larger than or equal to '..._hard_limited'")
+        section.fault(
+            "", "'max_gc_interval_when_soft_limited' should be larger than or equal to '..._hard_limited'", _LONGER
+        )
 
 
 def total_bytes() -> int:

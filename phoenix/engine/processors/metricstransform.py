@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,9 +12,10 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 from phoenix.engine.component import Settings, Work
 from phoenix.engine.config.section import OTELCOL, Section
 from phoenix.engine.data import Metrics
+from phoenix.engine.errors import Phase
 from phoenix.engine.merge import AGGREGATIONS, FIRST
 from phoenix.engine.ottl.errors import OttlSyntaxError
-from phoenix.engine.ottl.patterns import Pattern
+from phoenix.engine.ottl.patterns import RE2, Pattern
 from phoenix.engine.processors import metricoperations as operations
 from phoenix.engine.processors.metricoperations import Chosen, Operation, Texts, Unsupported, points_of
 from phoenix.engine.processors.streams import drop_items, keep_points
@@ -52,6 +54,7 @@ class Config:
 
 def parse(section: Section) -> Config:
     """Read `transforms`; combine and group are refused."""
+    section.phase = Phase.BUILD
     actions: set[str] = set()
     transforms = tuple(_transform(item, actions) for item in section.sections("transforms"))
     section.close()
@@ -68,10 +71,11 @@ def _transform(section: Section, actions: set[str]) -> Transform:
         for key in ("group_resource_labels", "aggregation_type", "submatch_case"):
             section.raw(key)
     elif action not in {"insert", "update"}:
-        section.fault("action", f'"action" must be insert, update, combine or group, not {action!r}')
+        message = f'"action" must be insert, update, combine or group, not {action!r}'
+        section.fault("action", message, "write action: update")
     new_name = section.string("new_name")
     if action == "insert" and not new_name:
-        section.fault("new_name", 'missing required field "new_name" while "action" is insert')
+        section.fault("new_name", 'missing required field "new_name" while "action" is insert', "write new_name: NAME")
     section.unsupported("group_resource_labels", "submatch_case")
     section.raw("aggregation_type")  # of combine
     labels = section.texts_by_key("experimental_match_labels")
@@ -91,7 +95,7 @@ def _pattern(section: Section, key: str, source: str) -> Pattern:
     try:
         return Pattern(source)
     except OttlSyntaxError as error:
-        section.fault(key, str(error))
+        section.fault(key, str(error), RE2)
         return Pattern("")
 
 
@@ -125,7 +129,7 @@ def _step(section: Section, actions: set[str]) -> Step | None:
     }
     for key, value in needs.get(action, []):
         if not value:
-            section.fault(key, f'missing required field "{key}" while "action" is {action}')
+            section.fault(key, f'missing required field "{key}" while "action" is {action}', f"write {key}")
     makers: dict[str, Callable[[], Operation]] = {
         "add_label": lambda: operations.add_label(new_label, new_value),
         "update_label": lambda: operations.update_label(label, new_label, values),
@@ -136,7 +140,10 @@ def _step(section: Section, actions: set[str]) -> Step | None:
         "aggregate_label_values": lambda: operations.aggregate_label_values(label, aggregated, new_value, how),
     }
     if action not in makers:
-        section.fault("action", f'"action" must be one of {", ".join(makers)}, not {action!r}')
+        hint = (
+            f"did you mean {close[0]}?" if (close := difflib.get_close_matches(action, makers, 1)) else "see the list"
+        )
+        section.fault("action", f'"action" must be one of {", ".join(makers)}, not {action!r}', hint)
         return None
     actions.add(action)
     return Step(makers[action](), action not in _OF_SOME_POINTS)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from phoenix.engine.component import Settings, Work
 from phoenix.engine.config.section import Section
 from phoenix.engine.data import Metrics
-from phoenix.engine.errors import ConsumeError
+from phoenix.engine.errors import ConsumeError, Phase
+from phoenix.engine.ottl.advice import condition_advice, statement_advice
 from phoenix.engine.ottl.context import LEVELS
 from phoenix.engine.ottl.errors import OttlError
 from phoenix.engine.ottl.functions import TRANSFORM
@@ -39,6 +40,7 @@ def parse(section: Section) -> Config:
             "configuring multiple configuration styles is not supported",
             "write either only statements or only groups with statements",
         )
+            Phase.DECODE,
     else:
         groups = [_group(group) for group in section.sections("metric_statements")]
     section.unsupported("trace_statements", "log_statements", "profile_statements", "flatten_data")
@@ -48,8 +50,11 @@ def parse(section: Section) -> Config:
 
 def _flat(section: Section) -> Group | None:
     return compile_group(
-        section.strings("metric_statements"), (), TRANSFORM, level=None,
-        on_statement=lambda index, message: section.fault(f"metric_statements[{index}]", message),
+    texts = section.strings("metric_statements")
+        texts, (), TRANSFORM, level=None,
+        on_statement=lambda index, message: section.fault(
+            f"metric_statements[{index}]", message, statement_advice(texts[index], message)
+        ),
         on_condition=lambda _index, _message: None,
     )  # fmt: skip
 
@@ -64,8 +69,12 @@ def _group(section: Section) -> Group | None:
     group = compile_group(
         statements, conditions, TRANSFORM,
         level="scope" if level == "instrumentation_scope" else level or None,
-        on_statement=lambda index, message: section.fault(f"statements[{index}]", message),
-        on_condition=lambda index, message: section.fault(f"conditions[{index}]", message),
+        on_statement=lambda index, message: section.fault(
+            f"statements[{index}]", message, statement_advice(statements[index], message)
+        ),
+        on_condition=lambda index, message: section.fault(
+            f"conditions[{index}]", message, condition_advice(conditions[index], message)
+        ),
     )  # fmt: skip
     return group and replace(group, error_mode=own_mode)
 

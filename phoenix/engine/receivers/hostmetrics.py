@@ -18,6 +18,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import ResourceMetrics
 from phoenix.engine.component import Component, Consumer, ReceiverFactory, Settings
 from phoenix.engine.config.section import Section
 from phoenix.engine.data import Metrics
+from phoenix.engine.errors import Phase
 from phoenix.engine.receivers.scrapers import cpu, disk, filesystem, load, memory, network, paging, process, processes
 from phoenix.engine.receivers.scrapers.build import Scraper
 from phoenix.engine.receivers.ticker import Ticker
@@ -49,7 +50,7 @@ def parse(section: Section) -> Config:
     """Read the receiver's keys and those of each scraper."""
     interval_s = section.duration_s("collection_interval", 60.0)
     if interval_s <= 0:
-        section.fault("collection_interval", "must be above 0")
+        section.fault("collection_interval", "must be above 0", "write collection_interval: 10s")
     delay_s = section.duration_s("initial_delay", 1.0)
     section.duration_s("timeout", 0.0)
     section.raw("metadata_collection_interval")
@@ -59,13 +60,19 @@ def parse(section: Section) -> Config:
     for name in body.keys():  # noqa: SIM118 (not a dict)
         if name not in _SCRAPERS:
             known = f"the Embedded engine has {', '.join(_SCRAPERS)}"
-            hint = "a real collector has it: set engine: Otelcol" if name in _OTHERS else ""
-            body.fault(name, f"no scraper {name!r} here: {known}", hint)
+            hint = (
+                "a real collector has it: set engine: Otelcol"
+                if name in _OTHERS
+                else f"write one of {', '.join(_SCRAPERS)}"
+            )
+            body.fault(name, f"no scraper {name!r} here: {known}", hint, Phase.DECODE)
             body.raw(name)
             continue
         scrapers.append((name, _maker(name, body)))
     if not scrapers:
-        section.fault("scrapers", "must specify at least one scraper when using hostmetrics receiver")
+        section.fault(
+            "scrapers", "must specify at least one scraper when using hostmetrics receiver", "write scrapers: {cpu: {}}"
+        )
     body.close()
     section.close()
     return Config(max(1, round(interval_s * 1e9)), delay_s, tuple(scrapers))

@@ -49,7 +49,7 @@ def parse(section: Section) -> Config:
         http.integer("max_request_body_size", 20 << 20, minimum=0) or (20 << 20),
     )
     if not config.path.startswith("/"):
-        http.fault("metrics_url_path", "must begin with /")
+        http.fault("metrics_url_path", "must begin with /", "write /v1/metrics")
     for ignored in ("traces_url_path", "logs_url_path", "include_metadata", "compression_algorithms"):
         http.raw(ignored)
     http.unsupported("tls", "cors", "auth", "middlewares", "response_headers")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from phoenix.engine.config.section import Section
 from phoenix.engine.ottl.errors import OttlSyntaxError
-from phoenix.engine.ottl.patterns import Pattern
+from phoenix.engine.ottl.patterns import RE2, Pattern
 
 Labels = dict[str, str]
 _ACTIONS = (
@@ -82,7 +82,7 @@ def _step(section: Section) -> Step:
     try:
         pattern = Pattern(f"^(?s:{source})$")
     except OttlSyntaxError as error:
-        section.fault("regex", str(error))
+        section.fault("regex", str(error), RE2)
         pattern = Pattern("")
     step = Step(
         action, tuple(section.strings("source_labels")), section.string("separator", ";"), pattern,
@@ -94,6 +94,8 @@ def _step(section: Section) -> Step:
     if action in {"replace", "hashmod", "lowercase", "uppercase", "keepequal", "dropequal"}:
         for name, holds in checks.items():
             if not holds():
-                section.fault(name, f"relabel configuration for {action} action requires '{name}' value")
+                section.fault(
+                    name, f"relabel configuration for {action} action requires '{name}' value", f"write {name}"
+                )
     section.close()
     return step

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from phoenix.engine.config.section import OTELCOL, Section
+from phoenix.engine.errors import Phase
 from phoenix.engine.receivers.relabel import Labels, Step, parse_steps, relabel
 
 _DURATION = re.compile(
@@ -67,6 +68,7 @@ def duration_s(section: Section, key: str, default_s: float) -> float:
 
 def parse_jobs(section: Section) -> tuple[Job, ...]:
     """Read `global` and `scrape_configs`."""
+    section.phase = Phase.DECODE  # Prometheus' own loader runs while the receiver's keys are decoded
     common = section.section("global")
     interval_s, timeout_s = duration_s(common, "scrape_interval", 60.0), duration_s(common, "scrape_timeout", 10.0)
     for key in ("evaluation_interval", "external_labels", *_IGNORED):
@@ -80,21 +82,23 @@ def parse_jobs(section: Section) -> tuple[Job, ...]:
     section.unsupported("scrape_config_files")
     section.close()
     if not jobs:
-        section.fault("scrape_configs", "no Prometheus scrape_configs or target_allocator set")
+        message = "no Prometheus scrape_configs or target_allocator set"
+        section.fault("scrape_configs", message, "write scrape_configs: [{job_name: …}]", Phase.VALIDATE)
     names = [job.name for job in jobs]
     for name in sorted({name for name in names if names.count(name) > 1}):
-        section.fault("scrape_configs", f"found multiple scrape configs with job name {name!r}")
+        section.fault("scrape_configs", f"found multiple scrape configs with job name {name!r}", "give each its own")
     return tuple(jobs)
 
 
 def _job(section: Section, interval_s: float, timeout_s: float) -> Job:
     name = section.string("job_name")
     if not name:
-        section.fault("job_name", "job_name is empty")
+        section.fault("job_name", "job_name is empty", "write job_name: NAME")
     interval_s = duration_s(section, "scrape_interval", interval_s)
     timeout_s = duration_s(section, "scrape_timeout", min(timeout_s, interval_s))
     if timeout_s > interval_s:
-        section.fault("scrape_timeout", f"scrape timeout greater than scrape interval for scrape config {name!r}")
+        message = f"scrape timeout greater than scrape interval for scrape config {name!r}"
+        section.fault("scrape_timeout", message, "write one that is not longer")
     scheme = section.choice("scheme", ("http", "https"), "http")
     path = section.string("metrics_path", "/metrics")
     steps = parse_steps(section, "relabel_configs")

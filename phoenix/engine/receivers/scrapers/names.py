@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from phoenix.engine.config.section import Section
+from phoenix.engine.errors import Phase
 from phoenix.engine.ottl.errors import OttlSyntaxError
-from phoenix.engine.ottl.patterns import Pattern
+from phoenix.engine.ottl.patterns import RE2, Pattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,8 @@ def _side(parent: Section, key: str, names_key: str) -> Callable[[str], bool] | 
         return None
     kind = section.string("match_type")
     if kind not in {"strict", "regexp"}:
-        section.fault("match_type", f"unrecognized match_type: {kind!r}, valid types are: [regexp strict]")
+        section.fault("match_type", f"unrecognized match_type: {kind!r}, valid types are: [regexp strict]",
+                      "write match_type: strict or regexp", Phase.BUILD)  # fmt: skip
     names = section.strings(names_key)
     section.raw("regexp")
     section.close()
@@ -53,5 +55,5 @@ def _side(parent: Section, key: str, names_key: str) -> Callable[[str], bool] | 
         try:
             patterns.append(Pattern(name))
         except OttlSyntaxError as error:
-            section.fault(f"{names_key}[{index}]", str(error))
+            section.fault(f"{names_key}[{index}]", str(error), RE2, Phase.BUILD)
     return lambda name: any(pattern.found_in(name) for pattern in patterns)
