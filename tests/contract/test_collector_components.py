@@ -167,7 +167,7 @@ async def test_an_exporter_counts_every_point_once(factory, make):
     exporter = make(factory)
     await exporter.start()
     await exporter.consume(payload())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(40):
         await exporter.shutdown()
     assert not exporter.mutates
 
@@ -194,7 +194,7 @@ async def test_hostmetrics_points_all_have_the_tick_and_one_resource_a_process(m
     sink = Sink()
     receiver = make(RECEIVERS["hostmetrics"], sink)
     await receiver.start()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while len(sink.taken) < 2:  # noqa: ASYNC110 (the sink has no event)
             await asyncio.sleep(0.01)
     await receiver.shutdown()

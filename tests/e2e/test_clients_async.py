@@ -56,7 +56,7 @@ async def test_asyncio_custom_objects(api: client.ApiClient) -> None:
         assert refused.value.status == 404
     with row(ASYNCIO, "watch: what there is, changes, deletion", version=version):
         seen: list[tuple[str, str]] = []
-        async with asyncio.timeout(20), watch.Watch().stream(objects.list_namespaced_custom_object, *AT) as stream:
+        async with asyncio.timeout(40), watch.Watch().stream(objects.list_namespaced_custom_object, *AT) as stream:
             async for event in stream:
                 seen.append((event["type"], event["object"]["metadata"]["name"]))
                 if seen[-1] == ("ADDED", "life"):
@@ -98,7 +98,7 @@ async def test_kr8s_objects(server: Served) -> None:
         assert await api.whoami()
     with row(KR8S, "watch and delete", version=version):
         seen: list[str] = []
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(40):
             async for type_, item in api.watch("experiments", namespace="default", label_selector="of=kr8s"):
                 seen.append(f"{type_} {item.name}")
                 if seen[-1] == "ADDED kr":

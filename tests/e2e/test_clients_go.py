@@ -60,7 +60,7 @@ class Informer:
             for line in self._process.stdout:
                 self._said.put(json.loads(line))
 
-    def until(self, within_s: float = 20.0, **wanted: Any) -> dict[str, Any]:
+    def until(self, within_s: float = 40.0, **wanted: Any) -> dict[str, Any]:
         """The next line that has all of this; those before it are passed over."""
         deadline, passed = time.monotonic() + within_s, []
         while True:

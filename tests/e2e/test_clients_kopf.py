@@ -52,7 +52,7 @@ def operator(server: Served, tmp_path: Path) -> Iterator[Path]:
     assert "Traceback" not in text, text[-3000:]
 
 
-def until(look: Callable[[], Any], *, within_s: float = 20.0) -> Any:
+def until(look: Callable[[], Any], *, within_s: float = 40.0) -> Any:
     deadline = time.monotonic() + within_s
     while not (found := look()):
         assert time.monotonic() < deadline, "it did not happen in time"

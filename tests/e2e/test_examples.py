@@ -44,7 +44,7 @@ async def test_http_microservices_is_promoted(phoenix: Cluster) -> None:
         return await phoenix.client.get(PipelineDeployment, "edge", "default")
 
     promoted = await eventually(
-        edge, lambda found: is_true(found.status.conditions, "Available"), within_s=20, what="edge is available"
+        edge, lambda found: is_true(found.status.conditions, "Available"), within_s=40, what="edge is available"
     )
     assert promoted.status.pipeline_hash == done.status.pipeline_hash["candidate"]
 
@@ -57,7 +57,7 @@ async def test_events_tell_the_life_of_a_run_in_order_with_data(phoenix: Cluster
         return await phoenix.events_of(name)
 
     events = await eventually(
-        look, lambda found: any(reason == "ExperimentPromoted" for reason, _ in found), within_s=15, what="promotion"
+        look, lambda found: any(reason == "ExperimentPromoted" for reason, _ in found), within_s=40, what="promotion"
     )
     reasons = [reason for reason, _ in events]
     expected = [

@@ -85,7 +85,7 @@ async def test_kill_9_of_the_shim_leaves_workloads_running_and_known(phoenix: Cl
         except (OSError, ValueError):
             return old
 
-    await eventually(look, lambda pid: pid != old, within_s=20, what="a new shim")
+    await eventually(look, lambda pid: pid != old, within_s=40, what="a new shim")
     assert (await collector_of(phoenix, "candidate")).status.pid == before
     done = await phoenix.until(name, {"Completed", "Failed"}, within_s=60)
     assert done.status.phase == "Completed"
@@ -121,7 +121,7 @@ async def test_kill_9_of_everything_loses_no_acknowledged_write(phoenix: Cluster
             acknowledged.append(made.metadata.name)
 
     writing = asyncio.ensure_future(write())
-    await eventually(_count(acknowledged), lambda count: count > 50, within_s=20, what="50 writes")
+    await eventually(_count(acknowledged), lambda count: count > 50, within_s=40, what="50 writes")
     phoenix.remember()
     for victim in phoenix.leftovers():
         os.kill(victim.pid, signal.SIGKILL)

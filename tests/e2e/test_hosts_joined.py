@@ -112,7 +112,7 @@ async def test_a_host_is_drained_and_used_again(server: Cluster) -> None:
         code, out, _ = await server.ctl("uncordon", "b")
         assert (code, out) == (0, "host.phoenix.io/b uncordoned\n")
         await eventually(
-            lambda: on_hosts(server), lambda found: found == {"a", "b"}, within_s=20, what="b is used again"
+            lambda: on_hosts(server), lambda found: found == {"a", "b"}, within_s=40, what="b is used again"
         )
 
         name = await server.apply_example("http-microservices.yaml", LONG)
@@ -127,11 +127,11 @@ async def test_a_host_is_drained_and_used_again(server: Cluster) -> None:
         assert code == 0, err
         assert f"experiment.phoenix.io/{name} stopping" in out
         assert await processes(server, "b") == []
-        stopped = await server.until(name, {"Stopped"}, within_s=20)
+        stopped = await server.until(name, {"Stopped"}, within_s=40)
         assert stopped.status.verdict is None
         code, _, err = await server.ctl("start", f"experiment/{name}")
         assert code == 0, err
-        again = await server.until(name, {"Deploying", "WarmingUp", "Running"}, within_s=20)
+        again = await server.until(name, {"Deploying", "WarmingUp", "Running"}, within_s=40)
         assert (again.status.run, again.status.hosts) == (2, ["a"]), "its next run is on the other host"
 
 

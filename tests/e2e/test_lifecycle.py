@@ -24,7 +24,7 @@ async def test_stop_midway_keeps_results_and_ends_every_process(phoenix: Cluster
     await eventually(
         look,
         lambda found: found.status.results is not None and bool(found.status.results.input.windows),
-        within_s=20,
+        within_s=40,
         what="live results",
     )
     code, out, err = await phoenix.ctl("stop", f"experiment/{name}")
@@ -127,7 +127,7 @@ async def test_a_reference_that_leads_nowhere_is_said_and_mended(
     refused = await eventually(
         look,
         lambda found: find_condition(found.status.conditions, "Accepted") is not None,
-        within_s=15,
+        within_s=40,
         what="a word on acceptance",
     )
     accepted = find_condition(refused.status.conditions, "Accepted")
@@ -156,7 +156,7 @@ async def test_a_config_that_cannot_start_is_refused_before_anything_runs(phoeni
     refused = await eventually(
         look,
         lambda found: find_condition(found.status.conditions, "Accepted") is not None,
-        within_s=15,
+        within_s=40,
         what="a word on acceptance",
     )
     accepted = find_condition(refused.status.conditions, "Accepted")

@@ -83,7 +83,7 @@ async def test_prometheus_finds_every_target_and_sees_both_variants(phoenix: Clu
         async def series() -> dict[str, float]:
             return await seen.by("variant", 'count by (variant) ({role="exporter", __name__=~"http.*|app.*"})')
 
-        counted = await eventually(series, lambda by: set(by) == {"baseline", "candidate"}, within_s=20, what="series")
+        counted = await eventually(series, lambda by: set(by) == {"baseline", "candidate"}, within_s=40, what="series")
         # url.scheme is always https: without it the candidate has the same series under one label less.
         assert counted["baseline"] == counted["candidate"] > 100
         labelled = 'count by (variant) ({experiment="scraped", deployment!="", host!="", run="1", role="exporter"})'

@@ -230,14 +230,14 @@ async def test_what_is_pushed_says_whose_it_is(tmp_path: Path) -> None:
             "namespace": "default", "otel_scope_name": "checkout", "otel_scope_version": "1.2", "user_id": "u7",
         }  # fmt: skip
         orders = await eventually(
-            lambda: seen.vector('orders_total{user_id="u7"}'), bool, within_s=20, what="the deployment's series"
+            lambda: seen.vector('orders_total{user_id="u7"}'), bool, within_s=40, what="the deployment's series"
         )
         assert orders == {tuple(sorted(mine.items())): 24.0}
 
         async def taken() -> list[bytes]:
             return sink.payloads
 
-        (payload, *_) = await eventually(taken, bool, within_s=20, what="its OTLP")
+        (payload, *_) = await eventually(taken, bool, within_s=40, what="its OTLP")
         resource = ExportMetricsServiceRequest.FromString(payload).resource_metrics[0].resource
         assert {pair.key: pair.value.string_value for pair in resource.attributes} == {
             "service.name": "shop", "service.instance.id": "i1", "host.name": "box", "place": "edge",

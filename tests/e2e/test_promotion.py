@@ -47,7 +47,7 @@ async def test_promote_over_a_running_deployment_and_roll_back(phoenix: Cluster)
     told = await eventually(
         experiment,
         lambda found: found.status.promotion is not None and found.status.promotion.rolled_back_at is not None,
-        within_s=15,
+        within_s=40,
         what="the rollback in status",
     )
     promoted = find_condition(told.status.conditions, "Promoted")

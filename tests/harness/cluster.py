@@ -165,7 +165,7 @@ class Cluster:
         ordered = sorted(found.items, key=lambda event: int(event.metadata.resource_version))
         return [(event.reason, data_of(event)) for event in ordered]
 
-    async def quiet(self, *, within_s: float = 20) -> None:
+    async def quiet(self, *, within_s: float = 40.0) -> None:
         """Wait until no process of any experiment runs (those of plain deployments may)."""
 
         async def look() -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -33,7 +34,7 @@ class Running:
         """Status of a metrics request; 0 where nothing answers."""
         url = f"http://127.0.0.1:{self.ports['otlp']}/v1/metrics"
         try:
-            async with self._session.post(url, data=body, headers=OTLP) as answer:
+            async with self._session.post(url, data=io.BytesIO(body), headers=OTLP) as answer:
                 await answer.read()
                 return answer.status
         except aiohttp.ClientError:
@@ -98,7 +99,7 @@ without_units: true, without_scope_info: true}}}}}}
         if process.returncode is None:
             process.terminate()
             try:
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(40):
                     await process.wait()
             except TimeoutError:
                 process.kill()

@@ -95,7 +95,7 @@ class Collector:
         """Send a signal."""
         self.process.send_signal(number)
 
-    async def ended(self, within_s: float = 20.0) -> int:
+    async def ended(self, within_s: float = 40.0) -> int:
         """Its exit code, once it has ended. Raises TimeoutError."""
         async with asyncio.timeout(within_s):
             return await self.process.wait()

@@ -32,7 +32,7 @@ def text(word: str) -> Encode:
 
 async def take(stream: WatchStream, count: int) -> list[StoreEvent]:
     events: list[StoreEvent] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(40):
         async for batch in stream:
             assert batch, "a batch is never empty"
             events += batch

@@ -84,7 +84,7 @@ async def test_too_many_requests_and_watches_are_told_to_wait(tmp_path: Path) ->
             got.close()
             return got.status
 
-        await eventually(again, lambda code: code == 200, within_s=15, what="the closed watch is counted out")
+        await eventually(again, lambda code: code == 200, within_s=40, what="the closed watch is counted out")
         text = (await people("GET", "/metrics")).body
         assert 'phoenix_apiserver_limited_total{limit="watches"}' in text
         assert 'phoenix_apiserver_in_flight{kind="read"} 1.0' in text, "the scrape itself, and nothing left over"

@@ -101,7 +101,7 @@ async def test_given_certificates_are_served_for_their_names_and_read_again(tmp_
         async def served() -> str:
             return await issuer_seen(server, bundle, "phoenix.test")
 
-        await eventually(served, lambda name: name == "second", within_s=20, what="the changed certificate is served")
+        await eventually(served, lambda name: name == "second", within_s=40, what="the changed certificate is served")
         async with session_to(trusting(server.ca_file)) as session:
             headers = {"Authorization": f"Bearer {server.token}"}
             async with session.get(server.url + "/metrics", headers=headers) as got:

@@ -37,7 +37,7 @@ class EventSource:
         """The next event's data; None at the end."""
         assert self.response is not None
         data = ""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(40):
             while line := (await self.response.content.readline()).decode():
                 name, _, value = line.rstrip("\n").partition(":")
                 value = value.removeprefix(" ")

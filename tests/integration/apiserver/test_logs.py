@@ -52,7 +52,7 @@ async def test_a_log_is_text_and_follows_until_the_server_stops(tmp_path: Path) 
     source = Written()
     server = ApiServer(ServerConfig(state=tmp_path, port=0, tls=False), logs=source)
     await server.start()
-    async with asyncio.timeout(10), aiohttp.ClientSession() as session:
+    async with asyncio.timeout(40), aiohttp.ClientSession() as session:
         made = await (await ask(server, session, METERS, **METER)).json()
         missing = await ask(server, session, f"{METERS}/m/log")
         assert (missing.status, (await missing.json())["reason"]) == (404, "NotFound")

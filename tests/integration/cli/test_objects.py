@@ -90,7 +90,7 @@ async def test_get_watch_shows_changes_until_it_is_ended(ctl: Ctl) -> None:
     )  # fmt: skip
     assert process.stdout is not None
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(40):
             await ctl("apply", "-f", str(EXAMPLES / "aa.yaml"))
             assert (await process.stdout.readline()).split()[0] == b"NAME"
             assert (await process.stdout.readline()).split()[:2] == [b"aa", b"-"]

@@ -81,7 +81,7 @@ async def test_watch_says_when_the_experiment_is_deleted(ctl: Ctl) -> None:
         cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert process.stdout is not None
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(40):
         assert b"Pending" in await process.stdout.readline(), "it watches"
         await ctl.client.delete(Experiment, "aa", "default")
         await ctl.client.patch(Experiment, "aa", "default", {"metadata": {"finalizers": None}})

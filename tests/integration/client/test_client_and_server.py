@@ -104,7 +104,7 @@ async def test_watch_from_a_list_misses_nothing(client):
     await client.create(host("a"))
     await client.patch(Host, "a", "", {"spec": {"unschedulable": True}})
     await client.delete(Host, "a")
-    async with asyncio.timeout(10), aclosing(client.watch(Host, resource_version=listed.resource_version)) as events:
+    async with asyncio.timeout(40), aclosing(client.watch(Host, resource_version=listed.resource_version)) as events:
         seen = [(await anext(events)) for _ in range(3)]
     assert [event.type for event in seen] == ["ADDED", "MODIFIED", "DELETED"]
     versions = [int(event.resource_version) for event in seen]
@@ -113,7 +113,7 @@ async def test_watch_from_a_list_misses_nothing(client):
 
 async def test_a_watch_without_a_version_begins_with_what_is_there(client):
     await client.create(host("a"))
-    async with asyncio.timeout(10), aclosing(client.watch(Host)) as events:
+    async with asyncio.timeout(40), aclosing(client.watch(Host)) as events:
         assert (await anext(events)).object.metadata.name == "a"
 
 
@@ -124,7 +124,7 @@ async def test_raw_verbs_give_tables(client):
     assert table["rows"][0]["cells"][0] == "a"
     assert (await client.raw_get(Host.info, "a", table=True))["kind"] == "Table"
     assert (await client.raw_get(Host.info, "a"))["kind"] == "Host"
-    async with asyncio.timeout(10), aclosing(client.raw_watch(Host.info, table=True)) as events:
+    async with asyncio.timeout(40), aclosing(client.raw_watch(Host.info, table=True)) as events:
         assert (await anext(events))["object"]["kind"] == "Table"
 
 

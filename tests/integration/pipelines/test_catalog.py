@@ -170,7 +170,7 @@ async def through(name: str, request: Request, **parameters: Any) -> list[Point]
     assert isinstance(receiver, OtlpReceiver)
     try:
         async with (
-            asyncio.timeout(20),
+            asyncio.timeout(40),
             aiohttp.ClientSession() as session,
             session.post(
                 f"http://127.0.0.1:{receiver.port}/v1/metrics",

@@ -39,12 +39,12 @@ async def managing(manager: Manager) -> AsyncIterator[None]:
     stop = asyncio.Event()
     task = asyncio.create_task(manager.run(stop))
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(40):
             await manager.started.wait()
         yield
     finally:
         stop.set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(40):
             await task
 
 
@@ -163,7 +163,7 @@ async def test_an_informer_follows_over_a_restart_of_the_server(tmp_path):
         task = asyncio.create_task(informer.run())
         try:
             async with serving(state):
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(40):
                     await informer.wait_synced()
             # Another port, another process in all but name; what happened in between must not be missed.
             async with serving(state) as client:

@@ -67,7 +67,7 @@ def _has_open(pid: int, folder: Path) -> bool:
         return False
 
 
-async def eventually(check: Callable[[], object], *, within_s: float = 10.0, what: str = "") -> None:
+async def eventually(check: Callable[[], object], *, within_s: float = 40.0, what: str = "") -> None:
     deadline = time.monotonic() + within_s
     while not check():
         assert time.monotonic() < deadline, f"not within {within_s}s: {what or check}"
@@ -99,7 +99,7 @@ async def answers(port: int) -> bool:
     return b" 200 " in status
 
 
-async def until_ready(port: int, within_s: float = 10.0) -> None:
+async def until_ready(port: int, within_s: float = 40.0) -> None:
     async with asyncio.timeout(within_s):
         while True:
             if await answers(port):

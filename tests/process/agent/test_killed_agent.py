@@ -48,9 +48,10 @@ async def test_killed_agent_leaves_work_to_the_next(state: StateFolder, options:
         sys.executable, "-c", _AGENT, str(state.root), str(port), stdout=asyncio.subprocess.PIPE
     )
     assert agent.stdout is not None
-    async with asyncio.timeout(20):
-        pid, child, shim = (int(part) for part in (await agent.stdout.readline()).strip(b"[]\n").split(b","))
+    child = 0
     try:
+        async with asyncio.timeout(40):
+            pid, child, shim = (int(part) for part in (await agent.stdout.readline()).strip(b"[]\n").split(b","))
         await until_ready(port)
         agent.send_signal(signal.SIGKILL)
         await agent.wait()
@@ -60,4 +61,8 @@ async def test_killed_agent_leaves_work_to_the_next(state: StateFolder, options:
             _, other = await start(workloads, state, "b")
             await until_ready(other)
     finally:
-        os.kill(child, signal.SIGKILL)
+        if child:
+            os.kill(child, signal.SIGKILL)
+        if agent.returncode is None:
+            agent.kill()
+            await agent.wait()

@@ -48,7 +48,7 @@ class World:
         self.agent = Agent(self.client, config)
         self.task = asyncio.create_task(self.agent.run())
         ready = asyncio.create_task(self.agent.ready.wait())
-        await asyncio.wait({self.task, ready}, return_when=asyncio.FIRST_COMPLETED, timeout=15)
+        await asyncio.wait({self.task, ready}, return_when=asyncio.FIRST_COMPLETED, timeout=60)
         if not ready.done():
             ready.cancel()
             await self.task
@@ -61,7 +61,9 @@ class World:
                 await self.task
             self.task = None
 
-    async def until(self, obj: R, holds: Callable[[ProcessStatus], object], what: str = "", within_s: float = 10) -> R:
+    async def until(
+        self, obj: R, holds: Callable[[ProcessStatus], object], what: str = "", within_s: float = 40.0
+    ) -> R:
         async def look() -> R:
             return await self.client.get(type(obj), obj.metadata.name, "default")
 
@@ -80,12 +82,16 @@ class World:
                 return True
             return False
 
-        await eventually(look, bool, within_s=10, what=f"{obj.ref} is gone", every_s=0.02)
+        await eventually(look, bool, within_s=40, what=f"{obj.ref} is gone", every_s=0.02)
 
     async def reasons(self, obj: Resource) -> list[str]:
         events = await self.client.list(Event, "default")
         mine = [event for event in events.items if event.involved_object.uid == obj.metadata.uid]
         return [event.reason for event in sorted(mine, key=lambda event: int(event.metadata.resource_version))]
+
+    async def told(self, obj: Resource, reason: str) -> list[str]:
+        """The reasons of its events once this one is there: an event follows what it tells of."""
+        return await eventually(lambda: self.reasons(obj), lambda found: reason in found, within_s=40, what=reason)
 
 
 @asynccontextmanager

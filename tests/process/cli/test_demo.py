@@ -58,7 +58,7 @@ async def test_a_second_demo_is_refused_and_a_strange_folder_is_left_alone(tmp_p
         await first.communicate()
     (tmp_path / ".demo").mkdir()
     (tmp_path / ".demo" / "thesis.txt").write_text("mine")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(40):
         third = await demo(tmp_path)
         _, err = await third.communicate()
     assert third.returncode == 1

@@ -71,7 +71,7 @@ class Child:
         await self.process.communicate()
 
     async def ready(self):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(40):
             while True:
                 assert self.process.returncode is None, (await self.process.stderr.read()).decode()
                 try:
@@ -94,7 +94,7 @@ class Child:
 
     async def stop(self):
         self.process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(6):
+        async with asyncio.timeout(40):
             _, err = await self.process.communicate()
         return self.process.returncode, err.decode()
 
@@ -107,7 +107,7 @@ async def start(*argv):
 
 async def run(*argv):
     process = await start(*argv)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(40):
         out, err = await process.communicate()
     return process.returncode, out.decode(), err.decode()
 

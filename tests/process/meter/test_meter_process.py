@@ -75,7 +75,7 @@ async def metering(config: Path) -> AsyncIterator[tuple[Process, str, str]]:
                 except aiohttp.ClientError:
                     return False
 
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(40):
                 while not await ready():  # noqa: ASYNC110  # polled: another process
                     await asyncio.sleep(0.02)
         yield process, f"http://{wire['otlpAddress']}/v", health
@@ -145,7 +145,7 @@ async def test_two_variants_by_window_until_term(tmp_path: Path, route: SamplesR
         await post(session, f"{otlp}/baseline", hits(second, 1))
         process.send_signal(signal.SIGTERM)
         began = time.monotonic()
-        assert await asyncio.wait_for(process.wait(), 10) == 0
+        assert await asyncio.wait_for(process.wait(), 40) == 0
         assert time.monotonic() - began < 5
     samples = route.of("baseline")
     assert [(sample.window_start - first) // S for sample in samples] == list(range((second - first) // S + 1))
@@ -212,7 +212,7 @@ async def test_a_taken_port_is_told_and_ends_with_one(tmp_path: Path) -> None:
         command = (sys.executable, "-m", "phoenix.meter", "--config", str(config))
         process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
         try:
-            _, said = await asyncio.wait_for(process.communicate(), 20)
+            _, said = await asyncio.wait_for(process.communicate(), 40)
         finally:
             if process.returncode is None:
                 process.kill()

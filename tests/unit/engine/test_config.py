@@ -177,7 +177,7 @@ def test_a_minimal_configuration_has_no_findings_and_the_collectors_defaults():
 DOCUMENTS = [
     ("extra: {}", "has invalid keys: extra"), ("receivers: {otlp: {protocols: {http: {port: 1}}}}", "receivers.otlp.protocols.http: has invalid keys: port"),
     ("receivers: {otlp: {protocols: {htttp: {}}}}", "has invalid keys: htttp"), ("receivers: {otlp: {}}", "must specify at least one protocol"),
-    ("receivers: {otlp: {protocols: {grpc: {}, http: {}}}}", "receivers.otlp.protocols.grpc: the Embedded engine receives OTLP over HTTP only"),
+    ("receivers: {otlp: {protocols: {grpc: {auth: {authenticator: x}}}}}", "receivers.otlp.protocols.grpc.auth: 'auth' is not implemented"),
     ("receivers: {kafka: {}}", 'receivers.kafka: the Embedded engine has no receiver "kafka"'),
     ("receivers: {hostmetrics: {scrapers: {system: {}}}}", "engine: Otelcol"), ("receivers: {hostmetrics: {}}", "at least one scraper"),
     ("receivers: {hostmetrics: {scrapers: {process: {include: {names: [a]}}}}}", "unrecognized match_type"),
