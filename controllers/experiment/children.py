@@ -18,7 +18,7 @@ from phoenix.apimachinery.conditions import micro_timestamp
 from phoenix.apimachinery.meta import ObjectMeta, owner_reference
 from phoenix.apimachinery.names import LABEL_EXPERIMENT, LABEL_HOST, LABEL_RUN, LABEL_VARIANT, child_name
 from phoenix.apimachinery.units import Duration, format_seconds
-from phoenix.pipelines.tee import TeeReport, hostmetrics_tee, otlp_tee
+from phoenix.pipelines.tee import TeeReport, hostmetrics_tee, otlp_tee, prometheus_tee
 
 
 def labels(experiment: Experiment, **more: str) -> dict[str, str]:
@@ -161,8 +161,13 @@ def tee(experiment: Experiment, host: str, to: list[Target]) -> Collector:
     interval = experiment.spec.timing.interval
     if source.host is not None:
         rendered = hostmetrics_tee(scrapers=source.host.scrapers, interval=interval, targets=endpoints, report=report)
+    elif (scraped := source.prometheus) is not None:
+        rendered = prometheus_tee(
+            scraped=scraped.targets, path=scraped.metrics_path, scheme=scraped.scheme, interval=interval,
+            targets=endpoints, report=report,
+        )  # fmt: skip
     else:
-        assert source.otlp is not None  # exactly one source is set, and load has no tee
+        assert source.otlp is not None  # exactly one source is set, and a load and a recording have no tee
         rendered = otlp_tee(port=source.otlp.port, interval=interval, targets=endpoints, report=report)
     return Collector(
         metadata=_meta(experiment, name, process=True, **{LABEL_HOST: host}),

@@ -112,6 +112,7 @@ class Measuring:
             window_ns=window_nano(spec.timing),
             # Real senders, recorded or not, have no ticks of ours.
             ticks_per_window=2 if spec.source.otlp is None and spec.source.replay is None else None,
+            scrape_targets=len(spec.source.prometheus.targets) if spec.source.prometheus else 0,
             final=final,
             stopped=final and measure_to is not None and not lost,
             now=unix_nano(now),

@@ -54,6 +54,12 @@ class AnalysisInput(_Wire):
     ticks_per_window: int | None = Field(
         default=2, ge=1, description="ticks of the source in a window; absent: not checked (real senders have none)"
     )
+    scrape_targets: int = Field(
+        default=0, ge=0, description="Prometheus targets the source scrapes at each tick; 0: it scrapes none"
+    )
+    points_per_tick: int | None = Field(
+        default=None, ge=1, description="points each tick must have, known beforehand; absent: nobody knows"
+    )
     max_lag_s: float | None = Field(
         default=None, gt=0, description="largest lag of a point at the meter, seconds; absent: one window, at least 1 s"
     )

@@ -42,6 +42,8 @@ def find_problems(inputs: AnalysisInput, joined: Joined) -> list[Problem]:
         problems += _collector(inputs, joined, place, since)
     for host in sorted(inputs.hosts):
         problems += _parity(inputs, joined, host, since)
+        problems += _scrapes(inputs, joined, host)
+        problems += _count(inputs, joined, host)
     return problems
 
 
@@ -131,6 +133,18 @@ def _input(inputs: AnalysisInput, joined: Joined, place: Place) -> Iterator[Prob
         yield Problem(place[1], text, of_input=True)
 
 
+def _count(inputs: AnalysisInput, joined: Joined, host: str) -> Iterator[Problem]:
+    """What a live source must have sent is known where Phoenix made what it observes."""
+    if inputs.points_per_tick is None or inputs.ticks_per_window is None:
+        return
+    found = joined.input[host, inputs.baseline.name]
+    wanted = inputs.points_per_tick * inputs.ticks_per_window
+    counts = [found[start].planned_points for start in inputs.windows if start in found]
+    if wrong := [count for count in counts if count != wanted]:
+        text = f"{host}: the source had other than the {wanted} points a window that its profile amounts to in "
+        yield Problem("", f"{text}{len(wrong)} of {len(counts)} windows; first {wrong[0]}", of_input=True)
+
+
 def _input_before(inputs: AnalysisInput, joined: Joined, place: Place, since: int) -> Iterator[Problem]:
     """Points of the warm-up that were sent and did not arrive. Ticks nobody got are the same input: see `_parity`."""
     samples = [joined.input[place][start] for start in _before(inputs, since) if start in joined.input[place]]
@@ -173,6 +187,21 @@ def _parity(inputs: AnalysisInput, joined: Joined, host: str, since: int) -> Ite
                     f"{base[first].acked_points}, digest {other[first].digest} against {base[first].digest}"
                 )
                 yield Problem(candidate.name, text + where, of_input=True)
+
+
+def _scrapes(inputs: AnalysisInput, joined: Joined, host: str) -> Iterator[Problem]:
+    """A target that was down is missing from every variant alike, which no comparison would show."""
+    if not inputs.scrape_targets or inputs.ticks_per_window is None:
+        return
+    found = joined.input[host, inputs.baseline.name]
+    samples = [found[start] for start in inputs.windows if start in found]
+    due = inputs.scrape_targets * inputs.ticks_per_window * len(samples)
+    came = sum(sample.scrapes or 0 for sample in samples)
+    if failed := sum(sample.failed_scrapes for sample in samples):
+        first = next(sample.failed_targets for sample in samples if sample.failed_scrapes)
+        yield Problem("", f"{host}: {failed} of {due} scrapes failed, in the first window of {first}", of_input=True)
+    if came < due:
+        yield Problem("", f"{host}: {came} of {due} scrapes came", of_input=True)
 
 
 def _meter(inputs: AnalysisInput, joined: Joined, place: Place, since: int) -> Iterator[Problem]:

@@ -35,8 +35,7 @@ class SentWindow:
 
 @dataclass(slots=True)
 class _Open:
-    ticks: int = 0
-    last_tick: int = -1
+    ticks: set[int] = field(default_factory=set)
     outstanding: int = 0
     planned_points: int = 0
     sent_points: int = 0
@@ -88,9 +87,7 @@ class SentWindows:
         window = self._at(tick_unix_nano)
         window.outstanding -= 1
         window.requests += 1
-        if tick_unix_nano != window.last_tick:
-            window.ticks += 1
-            window.last_tick = tick_unix_nano
+        window.ticks.add(tick_unix_nano)  # NB: requests of several scrapes of one tick may come with another's between
         window.sent_first += first
         window.failed_requests += bool(outcome.failure)
         window.acked_points += outcome.acked_points
@@ -122,7 +119,7 @@ class SentWindows:
             target=self.target,
             start_unix_nano=start,
             end_unix_nano=start + self._window_ns,
-            ticks=window.ticks,
+            ticks=len(window.ticks),
             planned_points=window.planned_points,
             sent_points=window.sent_points,
             acked_points=window.acked_points,

@@ -6,9 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from phoenix.apimachinery.units import parse_duration
 from phoenix.pipelines import inject
 from phoenix.pipelines.hashing import config_hash
 from phoenix.pipelines.render import Rendered
+
+_TIMEOUT_RATIO = 0.8
+"""Of the interval: a scrape that is done later could come after its window was closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +52,40 @@ def otlp_tee(*, port: int | None, interval: str, targets: Mapping[str, str], rep
     return _tee("otlp", inject.otlp_receiver(endpoint), interval, targets, report)
 
 
-def _tee(name: str, receiver: dict[str, Any], interval: str, targets: Mapping[str, str], report: TeeReport) -> Rendered:
-    exporter = {
+def prometheus_tee(
+    *, scraped: Sequence[str], path: str, scheme: str, interval: str, targets: Mapping[str, str], report: TeeReport
+) -> Rendered:
+    """A tee of what Prometheus targets expose: each scraped once a tick, whoever gets it.
+
+    Args:
+        scraped: HOST:PORT of each.
+        path: where its metrics are.
+        scheme: http or https.
+    """
+    interval_ms = round(parse_duration(interval) * 1000)
+    job = {
+        "job_name": "phoenix",
+        "scrape_interval": f"{interval_ms}ms",
+        "scrape_timeout": f"{max(1, round(interval_ms * _TIMEOUT_RATIO))}ms",
+        "metrics_path": path,
+        "scheme": scheme,
+        # Points belong to the tick at which they were read, or the windows would not hold whole scrapes.
+        "honor_timestamps": False,
+        "static_configs": [{"targets": list(scraped)}],
+    }
+    return _tee("prometheus", {"config": {"scrape_configs": [job]}}, interval, targets, report, scrapes=True)
+
+
+def _tee(
+    name: str,
+    receiver: dict[str, Any],
+    interval: str,
+    targets: Mapping[str, str],
+    report: TeeReport,
+    *,
+    scrapes: bool = False,
+) -> Rendered:
+    exporter: dict[str, Any] = {
         "targets": [{"name": target, "endpoint": endpoint} for target, endpoint in targets.items()],
         "interval": interval,
         "report": {
@@ -61,6 +97,8 @@ def _tee(name: str, receiver: dict[str, Any], interval: str, targets: Mapping[st
             "host": report.host,
         },
     }
+    if scrapes:
+        exporter["count_scrapes"] = True
     config: dict[str, Any] = {
         "receivers": {name: receiver},
         "exporters": {inject.TEE_EXPORTER: exporter},

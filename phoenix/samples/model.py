@@ -44,6 +44,11 @@ class InputSample(_Sample):
     failed_requests: int = Field(default=0, description="requests refused, failed or partly rejected")
     sent_first: int = Field(description="requests for which this variant was first in turn")
     bytes: int = Field(description="payload bytes sent")
+    scrapes: int | None = Field(
+        default=None, description="scrapes of Prometheus targets, failed ones too; absent: the source does not scrape"
+    )
+    failed_scrapes: int = Field(default=0, description="scrapes that failed")
+    failed_targets: str = Field(default="", description="targets whose scrapes failed, each with how many")
     digest: str = Field(description="xxh64 hex over the window's payload bytes in order; equal input, equal digest")
 
 

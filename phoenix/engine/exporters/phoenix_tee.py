@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import time
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from phoenix.engine.component import Exporter, ExporterFactory, Settings
@@ -20,23 +21,29 @@ from phoenix.engine.data import Metrics
 from phoenix.engine.errors import ConsumeError
 from phoenix.engine.tasks import TaskOwner
 from phoenix.otlp.fanout import Fanout, Target
-from phoenix.samples.inputs import input_samples
+from phoenix.samples.inputs import Scrapes, input_samples
 from phoenix.samples.reporter import ReportConfig, Reporter
 
 _WAITING_REQUESTS = 256
 """Requests that may wait for their turn; more are refused (503), so that senders slow down."""
 _DRAIN_S, _REPORT_S = 1.0, 2.0
 _FOREVER_UNIX_NANO = 1 << 62
+_SCRAPES_KEPT = 32
+"""Windows whose scrapes are remembered: longer than any answer is awaited."""
 _REPORT_KEYS = ("endpoint_file", "namespace", "experiment", "run", "window", "host")
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Targets in order, the length of a tick, and where the account goes (None: nowhere)."""
+    """Targets in order, the length of a tick, and where the account goes (None: nowhere).
+
+    `count_scrapes`: what comes is of a prometheus receiver, of whose scrapes `up` tells.
+    """
 
     targets: tuple[Target, ...]
     interval_ns: int
     report: ReportConfig | None
+    count_scrapes: bool = False
 
 
 def parse(section: Section) -> Config:
@@ -54,8 +61,9 @@ def parse(section: Section) -> Config:
         section.fault("targets", "targets need distinct names")
     interval_s = section.duration_s("interval", 1.0, minimum_s=0.001)
     report = _report(section) if section.raw("report") is not None else None
+    count_scrapes = section.boolean("count_scrapes", False)
     section.close()
-    return Config(tuple(targets), round(interval_s * 1e9), report)
+    return Config(tuple(targets), round(interval_s * 1e9), report, count_scrapes)
 
 
 def _report(section: Section) -> ReportConfig | None:
@@ -83,6 +91,18 @@ def tick_of(metrics: Metrics, interval_ns: int) -> int:
     return newest - newest % interval_ns
 
 
+def scrapes_of(metrics: Metrics) -> Iterator[tuple[str, bool]]:
+    """(target, whether it failed) of each scrape in a request of a prometheus receiver."""
+    for resource in metrics.message().resource_metrics:
+        for scope in resource.scope_metrics:
+            for metric in scope.metrics:
+                if metric.name != "up" or not metric.HasField("gauge"):
+                    continue
+                given = {pair.key: pair.value.string_value for pair in resource.resource.attributes}
+                for point in metric.gauge.data_points:
+                    yield given.get("service.instance.id", ""), point.as_double != 1.0
+
+
 class PhoenixTee:
     """Sends in turn, reports windows as they end."""
 
@@ -91,8 +111,9 @@ class PhoenixTee:
     def __init__(self, settings: Settings, config: Config) -> None:
         self._config = config
         self._instance = uuid.uuid4().hex
-        window_ns = config.report.window_ns if config.report else 2 * config.interval_ns
-        self._fanout = Fanout(config.targets, window_ns=window_ns)
+        self._window_ns = config.report.window_ns if config.report else 2 * config.interval_ns
+        self._fanout = Fanout(config.targets, window_ns=self._window_ns)
+        self._scrapes: dict[int, Scrapes] = {}
         self._reporter = Reporter(config.report) if config.report else None
         self._turn = asyncio.Lock()
         self._waiting = 0
@@ -126,6 +147,10 @@ class PhoenixTee:
             msg = f"{self._waiting} requests wait for the tee's targets"
             raise ConsumeError(msg)
         tick, points = tick_of(metrics, self._config.interval_ns), metrics.points
+        if self._config.count_scrapes:
+            window = self._scrapes.setdefault(tick - tick % self._window_ns, Scrapes())
+            for target, failed in scrapes_of(metrics):
+                window.add(target, failed=failed)
         self._waiting += 1
         try:
             async with self._turn:
@@ -158,7 +183,13 @@ class PhoenixTee:
         windows = self._fanout.close_windows(now_unix_nano)
         if self._reporter is not None and windows:
             report = self._reporter.config
-            self._reporter.put(input_samples(windows, run=report.run, host=report.host, instance=self._instance))
+            samples = input_samples(
+                windows, run=report.run, host=report.host, instance=self._instance, scrapes=self._scrapes
+            )
+            self._reporter.put(samples)
+        # NB: once reported by every target they are told; a target that is behind keeps them for as long as it is.
+        for start in [start for start in self._scrapes if start < now_unix_nano - _SCRAPES_KEPT * self._window_ns]:
+            del self._scrapes[start]
 
 
 def create(settings: Settings, config: Config) -> Exporter:

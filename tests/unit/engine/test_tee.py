@@ -9,7 +9,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 
 from phoenix.engine.data import Metrics
 from phoenix.engine.errors import ConsumeError
-from phoenix.engine.exporters.phoenix_tee import FACTORY, tick_of
+from phoenix.engine.exporters.phoenix_tee import FACTORY, scrapes_of, tick_of
 from phoenix.engine.telemetry import Telemetry
 from tests.unit.engine.harness import parse, settings
 from tests.unit.engine.otlp import T0, number_metric, request
@@ -107,3 +107,14 @@ def test_the_tick_is_the_newest_time_rounded_down():
     )
     assert tick_of(Metrics.of(message), SECOND) == T0 + 3 * SECOND
     assert tick_of(Metrics.of(request()), SECOND) == 0
+
+
+def test_scrapes_are_told_by_target_and_outcome():
+    made = ExportMetricsServiceRequest()
+    for instance, value in (("h:1", 1.0), ("h:2", 0.0)):
+        resource = made.resource_metrics.add()
+        resource.resource.attributes.add(key="service.instance.id").value.string_value = instance
+        metrics = resource.scope_metrics.add().metrics
+        metrics.add(name="up").gauge.data_points.add(as_double=value)
+        metrics.add(name="other").gauge.data_points.add(as_double=0.0)
+    assert list(scrapes_of(Metrics.of(made))) == [("h:1", False), ("h:2", True)]

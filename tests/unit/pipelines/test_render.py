@@ -12,7 +12,7 @@ from phoenix.engine import check
 from phoenix.pipelines.errors import PipelineError, Severity
 from phoenix.pipelines.lint import lint
 from phoenix.pipelines.render import Rendered, render
-from phoenix.pipelines.tee import TeeReport, hostmetrics_tee, otlp_tee
+from phoenix.pipelines.tee import TeeReport, hostmetrics_tee, otlp_tee, prometheus_tee
 
 OTLP_ADDRESS = "${phoenix:address}:${phoenix:port:otlp}"
 PLACE = [
@@ -298,3 +298,14 @@ def test_the_host_tee_scrapes_once_and_sends_to_every_target() -> None:
 def test_the_otlp_tee_listens_where_it_is_told(port: int | None, endpoint: str) -> None:
     out = otlp_tee(port=port, interval="1s", targets={"a": "http://h:1"}, report=REPORT).config
     assert out["receivers"] == {"otlp": {"protocols": {"http": {"endpoint": endpoint}}}}
+
+
+def test_the_prometheus_tee_scrapes_each_tick_and_is_done_before_the_next() -> None:
+    found = prometheus_tee(
+        scraped=["h:1", "h:2"], path="/m", scheme="https", interval="1s", targets={"a": "http://h:1"}, report=REPORT
+    )
+    assert check(found.config) == []
+    (job,) = found.config["receivers"]["prometheus"]["config"]["scrape_configs"]
+    assert (job["scrape_interval"], job["scrape_timeout"]) == ("1000ms", "800ms")
+    assert job["static_configs"] == [{"targets": ["h:1", "h:2"]}]
+    assert found.config["exporters"]["phoenix_tee"]["count_scrapes"] is True
