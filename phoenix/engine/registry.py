@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from phoenix.engine.component import ExporterFactory, ExtensionFactory, ProcessorFactory, ReceiverFactory
-from phoenix.engine.exporters import debug, file, otlphttp, phoenix_tee, prometheus, remotewrite
+from phoenix.engine.exporters import debug, file, otlpgrpc, otlphttp, phoenix_tee, prometheus, remotewrite
 from phoenix.engine.extensions import health_check
 from phoenix.engine.processors import (
     attributes,
@@ -40,6 +40,7 @@ _PROCESSORS = (
 _EXPORTERS = (
     debug.FACTORY,
     file.FACTORY,
+    otlpgrpc.FACTORY,
     otlphttp.FACTORY,
     phoenix_tee.FACTORY,
     prometheus.FACTORY,
