@@ -1,8 +1,8 @@
 """The judgement: samples in, results and a verdict out. Pure; over 10 ms of work runs in a child process.
 
 Per candidate, the first that holds: Invalid (the measurement cannot be trusted), Reject (a criterion failed, or it made
-duplicates), Inconclusive (a criterion cannot be told), Promote. For the run: Promote if any candidate is, the one with
-the highest cardinality reduction; else Invalid, Inconclusive or Reject, the first that any candidate is: a run is
+duplicates), Inconclusive (a criterion cannot be told), Promote. For the run: Promote if any candidate is, the one that
+ranks first (`ranking`); else Invalid, Inconclusive or Reject, the first that any candidate is: a run is
 rejected only when every candidate was judged and failed.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from phoenix.analysis import ranking
 from phoenix.analysis.continuity import continuity_of, told
 from phoenix.analysis.cost import Usage, collector_cost, compare_cost, usage_of
 from phoenix.analysis.criteria import NOT_COMPARABLE, Compared, compare, judge_criteria
@@ -52,7 +53,7 @@ def analyze(inputs: AnalysisInput) -> AnalysisOutcome:
     )
     if not inputs.final:
         return AnalysisOutcome(results=results, early_stop=find_early_stop(inputs, joined, problems, compared))
-    verdict, reason, promoted = _overall(variants[1:])
+    verdict, reason, promoted = _overall(variants[1:], results)
     return AnalysisOutcome(results=results, verdict=verdict, reason=reason, promoted_candidate=promoted)
 
 
@@ -152,20 +153,19 @@ def _bounds(result: CriterionResult) -> str:
     return f"{result.value:.4g} {' and '.join(bounds)}"
 
 
-def _overall(candidates: Sequence[VariantResult]) -> tuple[Verdict, str, str]:
-    """Verdict of the run, its reason, and the candidate a Promote speaks of (of equals the first by name)."""
+def _overall(candidates: Sequence[VariantResult], results: ExperimentResults) -> tuple[Verdict, str, str]:
+    """Verdict of the run, its reason, and the candidate a Promote speaks of: the first of the ranking, noted here."""
+    if len(candidates) > 1:
+        results.ranking = ranking.rank(candidates)
     candidates = sorted(candidates, key=lambda found: found.name)
     verdict = next(verdict for verdict in PRECEDENCE if any(found.verdict is verdict for found in candidates))
     if verdict is Verdict.PROMOTE:
-        best = max((found for found in candidates if found.verdict is verdict), key=_saved)
-        return verdict, _told(candidates, best), best.name
+        place = ranking.told(results.ranking) if results.ranking else ""
+        first = results.ranking[0].name if results.ranking else candidates[0].name
+        best = next(found for found in candidates if found.name == first)
+        return verdict, _told(candidates, best) + (f"; {place}" if place else ""), best.name
     return verdict, "; ".join(_told(candidates, found) for found in candidates if found.verdict is verdict), ""
 
 
 def _told(candidates: Sequence[VariantResult], found: VariantResult) -> str:
     return found.reason if len(candidates) == 1 else f"{found.name}: {found.reason}"
-
-
-def _saved(result: VariantResult) -> float:
-    comparison = result.vs_baseline
-    return (comparison.cardinality_reduction or 0.0) if comparison is not None else 0.0

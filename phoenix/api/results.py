@@ -175,6 +175,24 @@ class VariantResult(Model):
     criteria: list[CriterionResult] = Field(default_factory=list, description="bounds judged")
 
 
+class RankedCandidate(Model):
+    """A candidate's place among several."""
+
+    name: str = Field(description="name of the candidate")
+    rank: int | None = Field(default=None, ge=1, description="1 is best, equal ones share it; absent: it did not pass")
+    verdict: Verdict | None = Field(default=None, description="about this candidate")
+    monthly_cost: float | None = Field(
+        default=None, description="its bill of a month by the first price book, whole fleet; absent: no bill"
+    )
+    with_collectors: bool = Field(
+        default=False, description="true: with what its collectors cost more than the baseline's"
+    )
+    currency: str = Field(default="", description="ISO 4217, of the bill")
+    price_book: str = Field(default="", description="name@version, of the bill")
+    cardinality_reduction: float | None = Field(default=None, description="ratio of active series saved")
+    tied_with: list[str] = Field(default_factory=list, description="candidates of the same rank")
+
+
 class ExperimentResults(Model):
     """Everything found so far; final when the experiment is complete."""
 
@@ -185,5 +203,10 @@ class ExperimentResults(Model):
         default_factory=list,
         description="by variant, baseline first",
         json_schema_extra=map_by("name"),
+    )
+    ranking: list[RankedCandidate] = Field(
+        default_factory=list,
+        description="of several candidates, once judged: the best first, by monthly cost, then by series saved; then "
+        "those that did not pass",
     )
     problems: list[str] = Field(default_factory=list, description="why the run is not valid, if it is not")

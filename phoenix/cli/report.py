@@ -57,6 +57,8 @@ def report(experiment: Experiment) -> list[Section]:
     sections.append(Section("FIGURES", figures(base, candidates), [*estimates(candidates)]))
     if any(candidate.criteria for candidate in candidates):
         sections.append(Section("CRITERIA", criteria(candidates)))
+    if results.ranking:
+        sections.append(Section("RANKING", ranking(results)))
     sections += _signals(candidates)
     sections += _queries(candidates)
     sections += _costs(candidates)
@@ -169,6 +171,23 @@ def criteria(candidates: Sequence[VariantResult]) -> Grid:
         for item in candidate.criteria:
             cells = [item.metric, bound(item), number(item.value), outcome(item), item.reason]
             grid.add(*([candidate.name] if several else []), *cells)
+    return grid
+
+
+def ranking(results: ExperimentResults) -> Grid:
+    """Several candidates, the best first; those that did not pass have no rank."""
+    grid = Grid(("RANK", "CANDIDATE", "VERDICT", "A MONTH", "SERIES SAVED", "TIED WITH"), right=(0, 3, 4))
+    for item in results.ranking:
+        cost = UNKNOWN if item.monthly_cost is None else money(item.monthly_cost, item.currency)
+        place = "" if item.rank is None else str(item.rank)
+        grid.add(
+            place,
+            item.name,
+            str(item.verdict or ""),
+            cost,
+            ratio(item.cardinality_reduction),
+            ", ".join(item.tied_with),
+        )
     return grid
 
 

@@ -145,6 +145,29 @@ async def test_this_hosts_own_processes_through_the_tee(phoenix: Cluster) -> Non
     await phoenix.quiet()
 
 
+async def test_of_three_candidates_the_cheapest_that_passes_ranks_first(phoenix: Cluster) -> None:
+    name = await phoenix.apply_example("three-candidates.yaml")
+    done = await phoenix.until(name, {"Completed", "Failed"}, within_s=90)
+    assert done.status.verdict == Verdict.PROMOTE, done.status.verdict_reason
+    assert done.status.promoted_candidate == "slim"
+    assert "slim: cardinalityReduction" in done.status.verdict_reason
+    assert "; ranked first of 2: " in done.status.verdict_reason
+    assert done.status.results is not None
+    ranking = done.status.results.ranking
+    assert [(entry.rank, entry.name, entry.verdict) for entry in ranking] == [
+        (1, "slim", Verdict.PROMOTE), (2, "lean", Verdict.PROMOTE), (None, "careless", Verdict.REJECT),
+    ]  # fmt: skip
+    costs = [entry.monthly_cost for entry in ranking[:2]]
+    assert None not in costs
+    assert costs == sorted(costs, key=lambda cost: cost or 0.0)
+    assert "duplicates" in by_name(done.status.results.variants, "careless").reason
+    code, out, err = await phoenix.ctl("describe", f"experiment/{name}")
+    assert code == 0, err
+    assert [line.split()[:3] for line in out.splitlines() if "Promote" in line and line.split()[0] in "12"] == [
+        ["1", "slim", "Promote"], ["2", "lean", "Promote"],
+    ]  # fmt: skip
+
+
 async def test_query_equivalence_names_the_label_a_dashboard_needs(phoenix: Cluster) -> None:
     name = await phoenix.apply_example("query-equivalence.yaml", {**FAST_TIMING, "duration": "8s"})
     done = await phoenix.until(name, {"Completed", "Failed"})

@@ -72,7 +72,7 @@ async def test_get_in_every_form(ctl: Ctl) -> None:
     assert json.loads((await ctl("get", "exp", "aa", "-o", "json"))[1])["metadata"]["name"] == "aa"
     assert (await ctl("get", "exp/aa", "-o", "name"))[1] == "experiment.phoenix.io/aa\n"
     names = (await ctl("get", "exp", "-o", "jsonpath={.items[*].metadata.name}", "--sort-by", ".metadata.name"))[1]
-    assert names == "aa host-processes http-lean negative-control query-equivalence\n"
+    assert names == "aa host-processes http-lean negative-control query-equivalence three-candidates\n"
     assert "aa" in (await ctl("get", "exp", "--field-selector", "metadata.name=aa"))[1]
     code, out, err = await ctl("get", "exp", "-l", "a=b")
     assert (code, out, err) == (0, "", "no experiments in namespace default\n")
@@ -123,7 +123,7 @@ async def test_delete_by_file_and_by_selector(ctl: Ctl) -> None:
     await ctl.client.patch(Experiment, "http-lean", "default", {"metadata": {"labels": {"team": "x"}}})
     assert (await ctl("delete", "experiments", "-l", "team=x"))[1] == "experiment.phoenix.io/http-lean deleted\n"
     left = {item.metadata.name for item in (await ctl.client.list(Experiment)).items}
-    assert left == {"host-processes", "negative-control", "query-equivalence"}
+    assert left == {"host-processes", "negative-control", "query-equivalence", "three-candidates"}
 
 
 async def test_wait_for_conditions_phases_and_verdicts(ctl: Ctl) -> None:
