@@ -53,8 +53,8 @@ def parse(section: Section) -> Config:
             "metric_conditions",
             'cannot use context inferred metric conditions "metric_conditions" and the settings "metrics.resource", '
             '"metrics.metric", "metrics.datapoint" at the same time',
-        )
             "keep metric_conditions, and write the others as groups in it: {context: datapoint, conditions: […]}",
+        )
     section.unsupported(
         "traces", "logs", "spans", "trace_conditions", "log_conditions", "profile_conditions", "profiles"
     )
