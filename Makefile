@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-mvp test-clients check fmt lint types imports schemas verify-schemas compatibility catalogue docs otelcol differential bench bench-deps clean lock kube kubectl go-build conformance
+.PHONY: help install demo test soak test-mvp test-clients check fmt lint types imports schemas verify-schemas compatibility catalogue docs otelcol differential bench bench-deps clean lock kube kubectl go-build conformance
 
 help: ## list every verb
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1|/' | awk -F'|' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -25,6 +25,11 @@ demo: $(STAMP) ## run a whole experiment: apply, watch both variants, print the 
 
 test: $(STAMP) ## run every test
 	@$(BIN)/python -m tests.suite
+
+COUNT ?= 200
+AT_ONCE ?= 8
+soak: $(STAMP) ## 200 short experiments on one Phoenix (COUNT=40 for fewer): never wrong, and nothing grows
+	@$(BIN)/python -m tests.soak --count $(COUNT) --at-once $(AT_ONCE)
 
 test-mvp: $(STAMP) ## run the tracker's lines, pass or fail per line
 	@$(BIN)/python tests/mvp.py

@@ -85,7 +85,7 @@ def main() -> int:
     """Run from the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description="Many short experiments on one Phoenix.")
     parser.add_argument("--count", type=int, default=200, help="experiments (default: 200)")
-    parser.add_argument("--at-once", type=int, default=4, help="how many run at once (default: 4)")
+    parser.add_argument("--at-once", type=int, default=8, help="how many run at once (default: 8)")
     parser.add_argument("--interval-ms", type=int, default=500, help="between ticks of the load (default: 500)")
     options = parser.parse_args()
     if options.count < 4 * options.at_once or options.at_once < 1:
