@@ -83,12 +83,12 @@ def _new(section: Section) -> list[Group]:
                 "metric_conditions",
                 "configuring multiple configuration styles is not supported, please use only Basic configuration or "
                 "only Advanced configuration",
-            )
                 "write either only conditions or only groups with context and conditions",
                 Phase.DECODE,
+            )
             return []
-        group = compile_group(
         texts = section.strings("metric_conditions")
+        group = compile_group(
             (), texts, FILTER, level=None,
             on_statement=lambda _index, _message: None,
             on_condition=lambda index, message: section.fault(
