@@ -97,6 +97,19 @@ def _not_counted(_before: int, _after: int) -> None:
     """For work that counts nothing of its own."""
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A part of work that treats each series by itself.
+
+    `how`: "points" changes or drops each point, and the metric, scope and resource it is in, by what that one is and
+    the ones around it are; "compact" puts points of equal resources, scopes and metrics together, the first of each
+    staying; "merge" adds up points of a metric that are alike, of all metrics or of some told by what they are.
+    """
+
+    how: str
+    run: Callable[[Metrics], Metrics | None]
+
+
 class InPlace(Protocol):
     """Work that remembers points, on payloads of a known shape; it shares what it remembers with the work's `run`."""
 
@@ -124,6 +137,9 @@ class Work:
     of these; it merges nothing before it has done so. None: not so."""
     in_place: InPlace | None = None
     """for work that remembers points: how it changes the values of payloads of a known shape"""
+
+    steps: tuple[Step, ...] = ()
+    """for work by identity, or with durations, that is known to treat each series by itself: its parts in order"""
 
     @property
     def plannable(self) -> bool:

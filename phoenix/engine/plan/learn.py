@@ -65,7 +65,7 @@ def learn(
             (member,) = item.members
             copies[layout].append((member.at, member.end, item.point.at, item.point.end))
             continue
-        if not _can_add(layout):
+        if not can_add(layout):
             return None
         integer = is_integer(out, item.point.at, layout)
         if not layout.histogram and any(is_integer(data, member.at, layout) != integer for member in item.members):
@@ -89,7 +89,7 @@ def _made(shape: Shape, left: Shape, traced: ExportMetricsServiceRequest) -> lis
     ]
 
 
-def _can_add(layout: Layout) -> bool:
+def can_add(layout: Layout) -> bool:
     """Whether every word of the head is one that `Sum` knows: not so for minima of points without any attribute."""
     return len(layout.variable) == 1 + (layout.value >= 0) + (layout.sum >= 0) + layout.bucket_count
 

@@ -10,8 +10,9 @@ from phoenix.engine.component import InPlace, Settings, Work
 from phoenix.engine.config.ids import ComponentId
 from phoenix.engine.data import Metrics
 from phoenix.engine.errors import ConsumeError
+from phoenix.engine.plan.byseries import BySeries, steps_allow
 from phoenix.engine.plan.learn import learn
-from phoenix.engine.plan.shape import Shape, Shapes
+from phoenix.engine.plan.shape import Shape, Shapes, Strangers
 from phoenix.engine.plan.template import Template
 from phoenix.engine.plan.times import TimeLaw, aligned, law_of
 from phoenix.engine.plan.trace import Untraceable, numbered, numbers_of, points_of_request, tracing
@@ -25,6 +26,8 @@ class Stage:
     work: Work
     tracer: Work
     """the same work with a state of its own, for traces, which run beside it"""
+    series_tracer: Work
+    """another, for plans by series, which are made while the work waits"""
     incoming: Counter
     outgoing: Counter
 
@@ -33,6 +36,7 @@ class Stage:
         """With the counters every processor has; `make` makes the processor's work."""
         name = str(processor)
         return cls(
+            make(),
             make(),
             make(),
             telemetry.counter("otelcol_processor_incoming_items", processor=name, otel_signal="metrics"),
@@ -101,12 +105,20 @@ class _Deciding:
         self._stages = stages
         self._later = settings.later
         self._shapes = shapes
+        tracers = [stage.series_tracer for stage in stages]
+        self._by_series = BySeries(tracers) if shapes is not None and steps_allow(tracers) else None
+        self._strangers = Strangers()
 
     def knows(self, shape: Shape) -> bool:
         return shape.plans.get(self) is not None
 
     def do(self, metrics: Metrics) -> tuple[Metrics | None, bool]:
         shape = _shape(metrics, self._shapes)
+        if self._by_series is not None and (shape is None or self not in shape.plans):
+            # NB: a payload that is new by shape may be known by its series; one that comes often as it is need not be.
+            often = shape is None and self._strangers.often(metrics.encoded())
+            if often or self._by_series.believed:
+                return self._do_by_series(metrics, self._by_series, shape)
         if shape is None:
             return self._ordinary(metrics)[0], False
         if self not in shape.plans:
@@ -124,9 +136,29 @@ class _Deciding:
         done, out = template.apply(data_or_none) if data_or_none is not None else (False, None)
         if not done:
             return self._ordinary(metrics)[0], False
+        return self._planned(template, out), True
+
+    def _planned(self, template: Template, out: bytes | None) -> Metrics | None:
         for stage, before, after in zip(self._stages, template.points, template.points[1:], strict=False):
             stage.count(before, after)
-        return None if out is None else Metrics(out, None, template.points[-1], template.left), True
+        return None if out is None else Metrics(out, None, template.points[-1], template.left)
+
+    def _do_by_series(
+        self, metrics: Metrics, by_series: BySeries, shape: Shape | None = None
+    ) -> tuple[Metrics | None, bool]:
+        data = metrics.encoded()
+        found = by_series.plan(data)
+        done, out = found.template.apply(found.law.apply(data) or b"") if found else (False, None)
+        if not found or not done:
+            return self._ordinary(metrics)[0], False
+        if by_series.believed:
+            if shape is not None and found.settled:
+                shape.plans[self] = found.law, found.template
+            return self._planned(found.template, out), True
+        result, points = self._ordinary(metrics)
+        left = result.encoded() if result else None
+        by_series.compare((out, found.template.points), (left, points))
+        return result, False
 
     def _ordinary(self, metrics: Metrics) -> tuple[Metrics | None, tuple[int, ...]]:
         """(what is left, points before the first, between and behind the processors)."""

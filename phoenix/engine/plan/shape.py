@@ -2,7 +2,8 @@
 
 A shape is learned the second time a payload of its length and first resource comes, and recognised from then on by one
 pass over its bytes at memory speed. One that did not come again is given up; learning is tried ever more rarely then,
-so that a sender that never repeats itself costs little. Bounded: MAX_BYTES of payloads; the least recently used goes.
+at last with every 64th payload, so that a sender that never repeats itself costs little. Bounded: MAX_BYTES of
+payloads; the least recently used goes.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ Later = Callable[[Callable[[], None]], None]
 _FIRST, _LIST, _SCHEMA_URL = 0x0A, 0x12, 0x1A
 _DATA = {type << 3 | LENGTH: type for type in MetricType if type}
 _WORD = 8
+_OFTEN = 3
+_STEADY, _RAREST = 4, 64
 
 
 def at_once(work: Callable[[], None]) -> None:
@@ -79,7 +82,7 @@ class _Candidate:
     seen: int = 0
     learn_at: int = 2
     shape: Shape | None = None
-    fitted: bool = False
+    fitted: int = 0
     learning: bool = False
 
 
@@ -125,7 +128,7 @@ class Shapes:
         candidate.seen += 1
         if candidate.shape is not None:
             if candidate.shape.fits(data):
-                candidate.fitted = True
+                candidate.fitted += 1
                 return candidate.shape, None
             self._give_up(candidate, len(data))
         if candidate.learning or candidate.seen < candidate.learn_at:
@@ -136,7 +139,7 @@ class Shapes:
     def _learn(self, key: tuple[int, int], candidate: _Candidate, data: bytes) -> None:
         shape = read(data)
         with self._busy:
-            candidate.learning = candidate.fitted = False
+            candidate.learning, candidate.fitted = False, 0
             if shape is None:
                 candidate.learn_at = 4 * candidate.seen
             elif self._candidates.get(key) is candidate:
@@ -146,7 +149,8 @@ class Shapes:
 
     def _give_up(self, candidate: _Candidate, size_bytes: int) -> None:
         # One that fitted for a while has changed once, and probably stays as it is now.
-        candidate.learn_at = candidate.seen + 1 if candidate.fitted else 2 * candidate.seen
+        steady = candidate.fitted >= _STEADY
+        candidate.learn_at = candidate.seen + (1 if steady else min(candidate.seen, _RAREST))
         candidate.shape = None
         self._bytes -= size_bytes
 
@@ -154,6 +158,23 @@ class Shapes:
         while len(self._candidates) > MAX_KEYS or (self._bytes > self._max_bytes and len(self._candidates) > 1):
             (size_bytes, _), gone = self._candidates.popitem(last=False)
             self._bytes -= size_bytes if gone.shape else 0
+
+
+class Strangers:
+    """How often payloads of no known shape came, by their first resource. Bounded: beyond MAX_KEYS it counts anew."""
+
+    def __init__(self) -> None:
+        self._seen: dict[int, int] = {}
+
+    def often(self, data: bytes) -> bool:
+        """Count one; whether its sender seems to change its series too often for shapes."""
+        key = _key(data)
+        if key is None:
+            return False
+        if len(self._seen) >= MAX_KEYS:
+            self._seen.clear()
+        times = self._seen[key[1]] = self._seen.get(key[1], 0) + 1
+        return times >= _OFTEN
 
 
 def _key(data: bytes) -> tuple[int, int] | None:
@@ -210,6 +231,12 @@ def starts_with_time(layout: Layout) -> bool:
     return bool(layout.checks) and layout.checks[0] == (0, 0xFF, START)
 
 
+def starts_first(layout: Layout) -> bool:
+    """Whether the start time, if points of the layout have one, is what they begin with."""
+    places = {place - 1 for place in layout.variable} | {0}
+    return starts_with_time(layout) or all(byte != START for offset, _, byte in layout.checks if offset in places)
+
+
 def _clear(octets: npt.NDArray[np.uint8], at: Offsets) -> None:
     for byte in range(_WORD):
         octets[at + byte] = 0
@@ -250,7 +277,7 @@ class _Reader:
         for at, last in extents(data, holder.value, stop):
             if layout is None or not _same(layout, data, at, last, type_):
                 layout = learn(data, at, last, type_)
-            if layout is None or (START in _tags(layout) and not starts_with_time(layout)):
+            if layout is None or not starts_first(layout):
                 self.regular = False
                 return
             points = self.found.setdefault(layout, _Points())
@@ -258,11 +285,6 @@ class _Reader:
             points.end.append(last)
             points.number.append(self.count)
             self.count += 1
-
-
-def _tags(layout: Layout) -> set[int]:
-    places = {place - 1 for place in layout.variable} | {0}
-    return {byte for offset, _, byte in layout.checks if offset in places}
 
 
 def _same(layout: Layout, data: bytes, at: int, end: int, type_: MetricType) -> bool:

@@ -93,6 +93,8 @@ class Sum:
                 return False
             _put(made, _START_AT, np.minimum.reduceat(_words(rows, _START_AT, "<u8").ravel(), first))
         if layout.histogram:
+            if not self._all_counted(rows):
+                return False
             self._histograms(rows, made)
         elif layout.value >= 0:
             _put(made, layout.value, self._added(_words(rows, layout.value, "<f8" if not self.integer else "<i8")))
@@ -105,6 +107,16 @@ class Sum:
         of_members = _words(rows, offset, "<u8").ravel()
         of_targets = _words(made, offset, "<u8").ravel()
         return bool((of_members == of_targets[self.group]).all())
+
+    def _all_counted(self, rows: _Rows) -> bool:
+        """Whether no member's count is zero that has more to it: those are merged without their sum and extremes."""
+        layout = self.layout
+        if layout.value < 0:
+            return False
+        empty = _words(rows, layout.value, "<u8").ravel() == 0
+        if not empty.any():
+            return True
+        return not layout.tail and (layout.sum < 0 or not _words(rows, layout.sum, "<u8").ravel()[empty].any())
 
     def _added(self, values: Any) -> Any:
         """Sums by target; of doubles one after the other, as a loop adds them, so that not a bit is different."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,12 +25,12 @@ ZERO_TIME_UNIX_NANO = -62_135_596_800_000_000_000
 """Go truncates relative to year 1, not to 1970; the two differ for lengths that do not divide a day."""
 _ABOUT_NS = 1_600_000_000 * 10**9
 _MOST_NS = 1 << 60
-_Rule = tuple[str, int]
+Rule = tuple[str, int]
 """What a time is set to: one of the point's times as it came, and the duration it is truncated to (0: it is not)."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Change:
+class Change:
     """Words that are set: places of shape (n,); `step_ns` 0: not truncated."""
 
     target: Offsets
@@ -42,7 +42,7 @@ class _Change:
 class TimeLaw:
     """What is done to the times of the payloads of one shape."""
 
-    changes: tuple[_Change, ...]
+    changes: tuple[Change, ...]
 
     def apply(self, data: bytes) -> bytes | None:
         """The payload with its times set; None: a time is beyond what is worked on here."""
@@ -76,23 +76,29 @@ def law_of(work: Work, data: bytes, shape: Shape) -> TimeLaw | None:
         data: a payload of the shape.
         shape: its shape.
     """
+    found = rules_of(work, data)
+    return None if found is None else law(found, *_places(shape))
+
+
+def rules_of(work: Work, data: bytes) -> dict[int, tuple[Rule, Rule]] | None:
+    """What the work sets time and start time of each of a payload's points to, by number; None: it cannot be told."""
     durations = work.durations_ns or frozenset()
     base, step = aligned(durations), _step(durations)
     if base is None or step is None:
         return None
     time, start = base - 1, base - step - 1
-    results: dict[int, _Rule] = {time: ("time", 0), start: ("start", 0)}
+    results: dict[int, Rule] = {time: ("time", 0), start: ("start", 0)}
     for length in durations:
         if length > 1:
             results[base - length], results[base - step - length] = ("time", length), ("start", length)
     left = work.do(Metrics.of(numbered(data, time=time, start=start)))
-    found: dict[int, tuple[_Rule, _Rule]] = {}
+    found: dict[int, tuple[Rule, Rule]] = {}
     for point, _ in points_of_request(left.message()) if left else ():
         rule = results.get(point.time_unix_nano), results.get(point.start_time_unix_nano or start)
         for number in numbers_of(point):
             if rule[0] is None or rule[1] is None or found.setdefault(number, (rule[0], rule[1])) != rule:
                 return None
-    return _law(found, shape)
+    return found
 
 
 def _step(durations_ns: frozenset[int]) -> int | None:
@@ -101,9 +107,10 @@ def _step(durations_ns: frozenset[int]) -> int | None:
     return step if step < _MOST_NS else None
 
 
-def _law(found: dict[int, tuple[_Rule, _Rule]], shape: Shape) -> TimeLaw | None:
+def law(found: Mapping[int, tuple[Rule, Rule]], times: Offsets, starts: Offsets) -> TimeLaw | None:
+    """The rules for points that have their times at these places, by number; starts of -1: there is none."""
     changes: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    for number, time_at, start_at in _places(shape):
+    for number, (time_at, start_at) in enumerate(zip(times.tolist(), starts.tolist(), strict=True)):
         for target, own, rule in zip((time_at, start_at), ("time", "start"), found.get(number, ()), strict=False):
             name, length = rule
             if rule == (own, 0):
@@ -113,12 +120,14 @@ def _law(found: dict[int, tuple[_Rule, _Rule]], shape: Shape) -> TimeLaw | None:
                 return None  # the point would get, or lose, a field
             changes[length].append((target, source))
     arrays = {length: np.array(rows, np.int64).T.copy() for length, rows in changes.items()}
-    return TimeLaw(tuple(_Change(targets, sources, length) for length, (targets, sources) in arrays.items()))
+    return TimeLaw(tuple(Change(targets, sources, length) for length, (targets, sources) in arrays.items()))
 
 
-def _places(shape: Shape) -> Iterator[tuple[int, int, int]]:
-    """(number, place of the time, place of the start time or -1) of each point."""
+def _places(shape: Shape) -> tuple[Offsets, Offsets]:
+    """Places of the time and of the start time, or -1, of each point by its number."""
+    times, starts = np.full(shape.points, -1, np.int64), np.full(shape.points, -1, np.int64)
     for lane in shape.lanes:
-        starts = lane.at + 1 if starts_with_time(lane.layout) else np.full(len(lane.at), -1)
-        times = lane.at + lane.layout.time
-        yield from zip(lane.number.tolist(), times.tolist(), starts.tolist(), strict=True)
+        times[lane.number] = lane.at + lane.layout.time
+        if starts_with_time(lane.layout):
+            starts[lane.number] = lane.at + 1
+    return times, starts

@@ -41,7 +41,8 @@ def note_merge(points: Sequence[Any], how: str) -> None:
     """To be called before points are merged into the first of them.
 
     Raises:
-        Untraceable: while tracing, for another way than adding up.
+        Untraceable: while tracing, for another way than adding up, or if sums are added to a sum: doubles would not be
+            added in the order of their points.
     """
     merged = _TRACING.get()
     if merged is None:
@@ -49,7 +50,10 @@ def note_merge(points: Sequence[Any], how: str) -> None:
     if how != "sum":
         raise Untraceable(how)
     for point in points[1:]:
-        for number in numbers_of(point):
+        numbers = numbers_of(point)
+        if len(numbers) > 1:
+            raise Untraceable("sums of sums")
+        for number in numbers:
             _give(points[0], number)
     merged.update(numbers_of(points[0]))
 
@@ -83,4 +87,9 @@ def numbers_of(point: Any) -> list[int]:
 
 
 def _give(point: Any, number: int) -> None:
-    point.MergeFromString(_TAG + varint(number))
+    point.MergeFromString(mark_of(number))
+
+
+def mark_of(number: int) -> bytes:
+    """What a number adds to the end of an encoded point."""
+    return _TAG + varint(number)

@@ -11,7 +11,7 @@ from typing import Any
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
-from phoenix.engine.component import Settings, Work
+from phoenix.engine.component import Settings, Step, Work
 from phoenix.engine.config.section import Section
 from phoenix.engine.data import Metrics
 from phoenix.engine.errors import ConsumeError, Phase
@@ -20,6 +20,7 @@ from phoenix.engine.ottl.context import LEVELS, Context
 from phoenix.engine.ottl.errors import OttlError
 from phoenix.engine.ottl.functions import FILTER
 from phoenix.engine.ottl.groups import ErrorMode, Faults, Group, any_holds, compile_group
+from phoenix.engine.ottl.pointwise import step_of
 from phoenix.engine.processors.match import Match, parse_match
 from phoenix.engine.processors.streams import drop_items
 from phoenix.engine.processors.sync import computing
@@ -208,7 +209,9 @@ def work(settings: Settings, config: Config) -> Work:
         return metrics if request.resource_metrics else None
 
     by_identity = all(group.by_identity for groups in config.passes for group in groups)
-    return Work(run, by_identity, lambda before, after: filtered.add(before - after))
+    by_itself = all(step_of(group) for groups in config.passes for group in groups)
+    steps = (Step("points", run),) if by_itself else ()
+    return Work(run, by_identity, lambda before, after: filtered.add(before - after), steps=steps)
 
 
 FACTORY = computing(("filter",), parse, work)

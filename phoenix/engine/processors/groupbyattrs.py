@@ -12,7 +12,7 @@ from typing import Any
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric, ResourceMetrics, ScopeMetrics
 
-from phoenix.engine.component import Settings, Work
+from phoenix.engine.component import Settings, Step, Work
 from phoenix.engine.config.section import Section
 from phoenix.engine.data import Metrics
 from phoenix.engine.merge import value_key
@@ -80,7 +80,7 @@ def work(_settings: Settings, config: Config) -> Work:
     def run(metrics: Metrics) -> Metrics:
         return Metrics.of(group(metrics.mutable(), config.keys))
 
-    return Work(run, by_identity=True)
+    return Work(run, by_identity=True, steps=() if config.keys else (Step("compact", run),))
 
 
 FACTORY = computing(("groupbyattrs",), parse, work)

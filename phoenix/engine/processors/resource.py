@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from phoenix.engine.component import Settings, Work
+from phoenix.engine.component import Settings, Step, Work
 from phoenix.engine.config.section import Section
 from phoenix.engine.data import Metrics
 from phoenix.engine.ottl.context import Attributes
@@ -38,7 +38,7 @@ def work(_settings: Settings, config: Config) -> Work:
             attributes.write()
         return metrics
 
-    return Work(run, by_identity=True)
+    return Work(run, by_identity=True, steps=(Step("points", run),))
 
 
 FACTORY = computing(("resource",), parse, work)

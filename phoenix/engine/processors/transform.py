@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from phoenix.engine.component import Settings, Work
+from phoenix.engine.component import Settings, Step, Work
 from phoenix.engine.config.section import Section
 from phoenix.engine.data import Metrics
 from phoenix.engine.errors import ConsumeError, Phase
@@ -13,6 +13,7 @@ from phoenix.engine.ottl.context import LEVELS
 from phoenix.engine.ottl.errors import OttlError
 from phoenix.engine.ottl.functions import TRANSFORM
 from phoenix.engine.ottl.groups import ErrorMode, Faults, Group, compile_group, run_group
+from phoenix.engine.ottl.pointwise import step_of
 from phoenix.engine.processors.sync import computing
 
 MODES = tuple(mode.value for mode in ErrorMode)
@@ -39,8 +40,8 @@ def parse(section: Section) -> Config:
             "metric_statements",
             "configuring multiple configuration styles is not supported",
             "write either only statements or only groups with statements",
-        )
             Phase.DECODE,
+        )
     else:
         groups = [_group(group) for group in section.sections("metric_statements")]
     section.unsupported("trace_statements", "log_statements", "profile_statements", "flatten_data")
@@ -49,8 +50,8 @@ def parse(section: Section) -> Config:
 
 
 def _flat(section: Section) -> Group | None:
-    return compile_group(
     texts = section.strings("metric_statements")
+    return compile_group(
         texts, (), TRANSFORM, level=None,
         on_statement=lambda index, message: section.fault(
             f"metric_statements[{index}]", message, statement_advice(texts[index], message)
@@ -92,8 +93,20 @@ def work(settings: Settings, config: Config) -> Work:
             raise ConsumeError(str(error), retryable=False) from error
         return metrics
 
+    def step(group: Group, faults: Faults) -> Step:
+        def run_one(metrics: Metrics) -> Metrics:
+            try:
+                run_group(group, metrics.mutable(), faults)
+            except OttlError as error:
+                raise ConsumeError(str(error), retryable=False) from error
+            return metrics
+
+        return Step(kinds[id(group)] or "", run_one)
+
+    kinds = {id(group): step_of(group) for group in config.groups}
     by_identity = all(group.by_identity for group in config.groups)
-    return Work(run, by_identity=by_identity, durations_ns=_durations(config.groups))
+    steps = tuple(step(*group) for group in groups) if all(kinds.values()) else ()
+    return Work(run, by_identity=by_identity, durations_ns=_durations(config.groups), steps=steps)
 
 
 def _durations(groups: tuple[Group, ...]) -> frozenset[int] | None:

@@ -272,7 +272,7 @@ SERIES = st.dictionaries(st.sampled_from("abcd"), st.integers(0, 3), min_size=1,
     floats=st.booleans(),
     seed=st.integers(0, 99),
 )
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=50, deadline=None)
 async def test_any_series_over_time(ticks, repeat, chain, floats, seed):
     rng = random.Random(seed)
     both = Both(*chain)
