@@ -11,6 +11,7 @@ from phoenix.api.pipeline import NameRef, PipelineSource, PipelineTemplate
 from phoenix.client.interface import Client
 from phoenix.loadmodel.errors import LoadModelError
 from phoenix.loadmodel.expected import expected_active_series, expected_streams
+from phoenix.loadmodel.processes import read_processes
 from phoenix.pipelines.errors import PipelineError
 from phoenix.pipelines.parameters import stand_ins
 from phoenix.pipelines.render import render
@@ -50,6 +51,10 @@ class TemplateReconciler:
         return (), (Engine.OTELCOL,) if refused else (Engine.EMBEDDED, Engine.OTELCOL)
 
 
+_TICK_NS = 1_000_000_000
+"""What a lifetime is counted in here; how many run at once is the same for every length."""
+
+
 class ProfileReconciler:
     """LoadProfile: computes the series its model has."""
 
@@ -63,8 +68,12 @@ class ProfileReconciler:
             return Result()
         streams, series, fault = None, None, ""
         try:
-            otlp = profile.spec.otlp.to_wire()
-            streams, series = expected_streams(otlp), expected_active_series(otlp)
+            if (processes := profile.spec.processes) is not None:
+                counted = read_processes(processes.to_wire(), scale=1.0, seed=1, interval_ns=_TICK_NS).expected
+                streams, series = counted.streams, counted.active_series
+            else:
+                otlp = profile.spec.otlp.to_wire()
+                streams, series = expected_streams(otlp), expected_active_series(otlp)
         except LoadModelError as error:
             fault = str(error)
         status = profile_status(profile, streams, series, fault, self._clock.now())

@@ -147,8 +147,12 @@ def generator(experiment: Experiment, host: str, timeline: Timeline, to: list[Ta
     )
 
 
-def tee(experiment: Experiment, host: str, to: list[Target]) -> Collector:
-    """The tee of this host: a live source, sent to every variant byte for byte."""
+def tee(experiment: Experiment, host: str, to: list[Target], *, emitter_pid: int | None = None) -> Collector:
+    """The tee of this host: a live source, sent to every variant byte for byte.
+
+    Args:
+        emitter_pid: of the load generator whose processes are the source.
+    """
     source, name = experiment.spec.source, child_name(experiment.metadata.name, "tee", host)
     report = TeeReport(
         namespace=experiment.metadata.namespace,
@@ -159,7 +163,11 @@ def tee(experiment: Experiment, host: str, to: list[Target]) -> Collector:
     )
     endpoints = {target.name: target.endpoint for target in to}
     interval = experiment.spec.timing.interval
-    if source.host is not None:
+    if emitter_pid is not None:
+        rendered = hostmetrics_tee(
+            scrapers=["process"], interval=interval, targets=endpoints, report=report, emitter_pid=emitter_pid
+        )
+    elif source.host is not None:
         rendered = hostmetrics_tee(scrapers=source.host.scrapers, interval=interval, targets=endpoints, report=report)
     elif (scraped := source.prometheus) is not None:
         rendered = prometheus_tee(

@@ -7,6 +7,7 @@ from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
+from phoenix.api.processemitter import ProcessEmitter
 from phoenix.apimachinery.meta import KindInfo, PrinterColumn, Resource, Status
 from phoenix.apimachinery.model import SET, Model
 from phoenix.apimachinery.units import Duration
@@ -119,6 +120,9 @@ class LoadProfileSpec(Model):
 
     description: str = Field(default="", description="what it stands for, for people")
     otlp: OtlpEmitter = Field(default_factory=OtlpEmitter, description="input as OTLP requests")
+    processes: ProcessEmitter | None = Field(
+        default=None, description="real processes in place of otlp; a tee on each host observes these alone"
+    )
     rate: float | None = Field(
         default=None, gt=0, description="data points a second to send at least; absent: one point a series and tick"
     )

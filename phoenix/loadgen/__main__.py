@@ -17,6 +17,7 @@ import uvloop
 from phoenix.aio.program import log_to_stderr, say
 from phoenix.aio.signals import shutdown_event
 from phoenix.loadgen.config import Config, ConfigError, read_config
+from phoenix.loadgen.emitter import Emitter, EmitterError
 from phoenix.loadgen.generator import Generator
 from phoenix.loadgen.health import start_health
 from phoenix.loadgen.recording import RecordingError
@@ -55,6 +56,10 @@ def main(argv: list[str]) -> int:
 
 
 def _description(config: Config) -> str:
+    if (plan := config.processes) is not None:
+        ticks = max(1, min(_DESCRIBED_TICKS, config.max_duration_ns // config.interval_ns))
+        counts = {"processes": plan.processes, "pointsPerTick": plan.expected.streams, "ticks": ticks}
+        return orjson.dumps(counts | {"processesOfAllTicks": plan.distinct(0, ticks)}).decode()
     if config.replay is not None:
         return orjson.dumps({"replay": config.replay.path}).decode()
     counted = config.expected
@@ -99,8 +104,10 @@ async def _run(config: Config) -> int:
     stop = shutdown_event()
     reporter = Reporter(config.report) if config.report else None
     instance = uuid.uuid4().hex
-    load: Generator | Replayer
-    if config.replay is not None:
+    load: Generator | Replayer | Emitter
+    if config.processes is not None:
+        load = Emitter(config, config.processes, instance=instance)
+    elif config.replay is not None:
         load = Replayer(config, config.replay, reporter, instance=instance)
     else:
         load = Generator(config, reporter, instance=instance)
@@ -116,6 +123,9 @@ async def _run(config: Config) -> int:
     except RecordingError as error:
         say(f"replay: {error}")
         return 2
+    except EmitterError as error:
+        say(f"processes: {error}")
+        return 1
     finally:
         if health is not None:
             await health.cleanup()

@@ -15,6 +15,7 @@ import orjson
 from phoenix.loadgen.schedule import Schedule
 from phoenix.loadmodel.errors import LoadModelError
 from phoenix.loadmodel.expected import counted
+from phoenix.loadmodel.processes import ProcessPlan, read_processes
 from phoenix.loadmodel.profile import read_model
 from phoenix.loadmodel.seats import Count
 from phoenix.loadmodel.units import LoadModel
@@ -51,6 +52,8 @@ class Config:
     expected: Count
     """at the first tick"""
     replay: Replay | None
+    processes: ProcessPlan | None
+    """what runs in place of what is sent"""
     seed: int
     interval_ns: int
     max_duration_ns: int
@@ -119,6 +122,7 @@ class _Reader:
             model=model,
             expected=expected,
             replay=self._replay(),
+            processes=self._processes(scale, interval_ns),
             seed=self._whole("seed", 1),
             interval_ns=interval_ns,
             max_duration_ns=round(self._number("maxDurationSeconds", 3600.0, 0.001) * 1e9),
@@ -165,6 +169,16 @@ class _Reader:
             self.faults += error.faults
             model = read_model({})
             return model, counted(model)
+
+    def _processes(self, scale: float, interval_ns: int) -> ProcessPlan | None:
+        wire = self._wire.get("processes")
+        if wire is None:
+            return None
+        try:
+            return read_processes(wire, scale=scale, seed=self._whole("seed", 1), interval_ns=interval_ns)
+        except LoadModelError as error:
+            self.faults += error.faults
+            return None
 
     def _replay(self) -> Replay | None:
         wire = self._wire.get("replay")

@@ -27,7 +27,12 @@ class TeeReport:
 
 
 def hostmetrics_tee(
-    *, scrapers: Sequence[str], interval: str, targets: Mapping[str, str], report: TeeReport
+    *,
+    scrapers: Sequence[str],
+    interval: str,
+    targets: Mapping[str, str],
+    report: TeeReport,
+    emitter_pid: int | None = None,
 ) -> Rendered:
     """A tee of the host's own metrics.
 
@@ -35,9 +40,12 @@ def hostmetrics_tee(
         scrapers: hostmetrics scrapers: cpu, memory, process.
         interval: time between scrapes, a duration; the agent's clock decides the ticks.
         targets: variant name to base URL, or to `${phoenix:endpoint:VARIANT}`; the order is kept.
+        emitter_pid: a load generator on that host; of all processes only those that it runs as its load are read.
     """
     # A process that ends between being listed and being read is no fault of the host's.
     settings: dict[str, dict[str, Any]] = {"process": {"mute_process_all_errors": True}}
+    if emitter_pid is not None:
+        settings["process"]["phoenix_emitter_pid"] = emitter_pid
     receiver = {
         "collection_interval": interval,
         "initial_delay": "0s",

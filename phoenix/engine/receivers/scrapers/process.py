@@ -6,6 +6,7 @@ read of one is left out and counted.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -64,7 +65,11 @@ _MUTES = (
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What to read of which processes. `min_age_s`: younger ones are left out."""
+    """What to read of which processes.
+
+    `min_age_s`: younger ones are left out. `emitter_pid`: not 0: only children of children of this process are read,
+    which is how a load generator runs the processes of its load. Ours, as the whole tee is.
+    """
 
     metrics: frozenset[str]
     attributes: frozenset[str]
@@ -74,6 +79,7 @@ class Config:
     mute_exe: bool
     mute_io: bool
     mute_user: bool
+    emitter_pid: int = 0
 
 
 def parse(section: Section) -> Config:
@@ -94,6 +100,7 @@ def parse(section: Section) -> Config:
         parse_metrics(section, SPECS, _REFUSED), frozenset(kept), parse_names(section),
         section.duration_s("scrape_process_delay", 0.0), mutes["mute_process_all_errors"],
         mutes["mute_process_exe_error"], mutes["mute_process_io_error"], mutes["mute_process_user_error"],
+        section.integer("phoenix_emitter_pid", 0, minimum=0),
     )  # fmt: skip
     section.close()
     return config
@@ -124,7 +131,7 @@ class ProcessScraper:
         resources: list[ResourceMetrics] = []
         errors = 0
         seen: dict[tuple[int, float], _Known] = {}
-        for process in psutil.process_iter():
+        for process in self._processes():
             try:
                 with process.oneshot():
                     created_s = process.create_time()
@@ -149,6 +156,18 @@ class ProcessScraper:
                 errors += 1
         self._known = seen
         return resources, 0 if self._config.mute_all else errors
+
+    def _processes(self) -> Iterator[psutil.Process]:
+        emitter = self._config.emitter_pid
+        if not emitter:
+            yield from psutil.process_iter()
+            return
+        parents: dict[int, int] = {}
+        every = list(psutil.process_iter())
+        for process in every:
+            with contextlib.suppress(psutil.Error, OSError):
+                parents[process.pid] = process.ppid()
+        yield from (process for process in every if parents.get(parents.get(process.pid, 0)) == emitter)
 
     def _describe(self, process: psutil.Process, name: str) -> tuple[_Known, int]:
         """Read what identifies a process; returns how much of it was refused."""

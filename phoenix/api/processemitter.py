@@ -1,0 +1,86 @@
+"""ProcessEmitter: real short-lived processes on a host, for a load profile whose input is what is observed of them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from phoenix.apimachinery.model import Model
+from phoenix.apimachinery.units import ByteSize, Duration
+
+MOST_PROCESSES, MOST_CPUS, MOST_MEMORY_BYTES, MOST_STARTS_PER_S = 500, 4.0, 1 << 30, 20.0
+"""Of one emitter at scale 1, and at any scale: a load must not take its host down."""
+ProcessName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:@/+-]{1,15}$")]
+
+
+class CpuPattern(StrEnum):
+    """How CPU is used over time: Steady, in a Wave of 10 s, or in a Burst of 1 s every 10 s; the mean is the same."""
+
+    STEADY = "Steady"
+    WAVE = "Wave"
+    BURST = "Burst"
+
+
+class MemoryPattern(StrEnum):
+    """How memory is used: Steady, or Growing to its size over a minute, as of a leak."""
+
+    STEADY = "Steady"
+    GROWING = "Growing"
+
+
+class ProcessGroup(Model):
+    """Processes that are alike."""
+
+    names: list[ProcessName] = Field(
+        min_length=1, max_length=200, description="names given in turn, as the kernel keeps them: 15 characters"
+    )
+    count: int = Field(default=1, ge=1, le=MOST_PROCESSES, description="processes at once")
+    lifetime: Duration | None = Field(
+        default=None,
+        description="each ends after it and another takes its place, spread evenly, in whole ticks; absent: the run",
+    )
+    cpu: float = Field(default=0.0, ge=0, le=1, description="mean use of one CPU by each, ratio; 0: it sleeps")
+    cpu_pattern: CpuPattern = Field(default=CpuPattern.STEADY, description="how that goes over time")
+    memory: ByteSize = Field(default=ByteSize("0"), description="memory each takes beyond its few MiB, written to")
+    memory_pattern: MemoryPattern = Field(default=MemoryPattern.STEADY, description="how that goes over time")
+
+    @model_validator(mode="after")
+    def _lives(self) -> Self:
+        if self.lifetime is not None and Duration(self.lifetime).seconds < 1:
+            msg = "lifetime must be at least 1s"
+            raise ValueError(msg)
+        return self
+
+
+class ProcessEmitter(Model):
+    """Input as real processes, observed by a hostmetrics process scraper that sees these alone.
+
+    All of them together: at most 500 processes, 4 CPUs, 1Gi, and 20 starts a second.
+    """
+
+    groups: list[ProcessGroup] = Field(min_length=1, max_length=50, description="what runs")
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        faults = excess(
+            [
+                (one.count, one.cpu, ByteSize(one.memory).bytes, Duration(one.lifetime).seconds if one.lifetime else 0)
+                for one in self.groups
+            ]
+        )
+        if faults:
+            raise ValueError(faults)
+        return self
+
+
+def excess(groups: list[tuple[int, float, int, float]]) -> str:
+    """What of (count, cpu, memory bytes, lifetime seconds or 0) is too much, in words; empty where all is well."""
+    sums = (
+        (sum(count for count, _, _, _ in groups), MOST_PROCESSES, "processes"),
+        (sum(count * cpu for count, cpu, _, _ in groups), MOST_CPUS, "CPUs"),
+        (sum(count * memory for count, _, memory, _ in groups), MOST_MEMORY_BYTES, "bytes of memory"),
+        (sum(count / lifetime for count, _, _, lifetime in groups if lifetime), MOST_STARTS_PER_S, "starts a second"),
+    )
+    return "; ".join(f"groups have {have:g} {what}, more than {most:g}" for have, most, what in sums if have > most)
