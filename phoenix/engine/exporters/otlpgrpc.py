@@ -250,4 +250,4 @@ def create(settings: Settings, config: Config) -> Exporter:
     return QueuedExporter(settings, config.queue, config.retry, GrpcSender(settings, config))
 
 
-FACTORY = ExporterFactory(("otlp", "otlp_grpc"), parse, create)
+FACTORY = ExporterFactory(("otlp_grpc", "otlp"), parse, create)

@@ -18,6 +18,7 @@ NEEDED: dict[str, Any] = {
     "hostmetrics": {"scrapers": {"cpu": None}},
     "memory_limiter": {"check_interval": "1s", "limit_mib": 100},
     "otlp": {"protocols": {"http": None}},
+    "otlp_grpc": {"endpoint": ADDRESS},
     "otlphttp": {"endpoint": URL},
     "prometheus": {"endpoint": ADDRESS},
     "prometheus_remote_write": {"endpoint": URL},
