@@ -53,7 +53,8 @@ def _named(name: str, number: int) -> str:
     return f"{kind}/{number}{rest}"
 
 
-def _messages(file: Path) -> Iterator[bytes]:
+def messages(file: Path) -> Iterator[bytes]:
+    """Of a file the file exporter wrote as protobuf: its requests."""
     data, at = file.read_bytes() if file.exists() else b"", 0
     while at < len(data):
         (length,) = struct.unpack_from(">I", data, at)
@@ -74,7 +75,7 @@ async def run(path: str, pairs: list[tuple[str, str]]) -> dict[tuple[str, str], 
                     assert await collector.send(port, payload) == 200, collector.said()
                 await asyncio.sleep(_APART_S)
             assert await collector.stop() == 0, collector.said()
-        return {pair: list(_messages(folder / "-".join(pair))) for pair in pairs}
+        return {pair: list(messages(folder / "-".join(pair))) for pair in pairs}
 
 
 async def run_again(path: str, pairs: list[tuple[str, str]]) -> dict[tuple[str, str], list[bytes]]:

@@ -7,11 +7,16 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from tests.differential.probes import defaults, exposition
+from tests.differential.probes import defaults, exposition, internal, reload
 from tests.differential.real import GOLDEN, version
 from tests.harness.otelcol import binary
 
-PROBES: dict[str, Callable[[str], Any]] = {"defaults": defaults.ask, "exposition": exposition.asked}
+PROBES: dict[str, Callable[[str], Any]] = {
+    "defaults": defaults.ask,
+    "exposition": exposition.asked,
+    "internal": internal.asked,
+    "reload": reload.asked,
+}
 
 
 def main(names: list[str]) -> int:
