@@ -9,7 +9,6 @@ from datetime import datetime
 from types import MappingProxyType
 
 from controllers.experiment.queryengine import judged_analysis
-from controllers.experiment.sources import points_per_tick
 from controllers.experiment.timeline import CUT_OFF_AFTER_S, GRACE_S, timeline_of, unix_nano, window_nano
 from phoenix.analysis.judge import analyze
 from phoenix.analysis.model import AnalysisInput, AnalysisOutcome, JudgedVariant
@@ -17,7 +16,7 @@ from phoenix.api.experiment import Experiment
 from phoenix.api.pricebook import PriceBookSpec
 from phoenix.apimachinery.meta import ObjectKey
 from phoenix.client.interface import Client
-from phoenix.samples.model import Sample
+from phoenix.samples.model import Sample, SampleKind
 
 NONE_LOST: Mapping[str, str] = MappingProxyType({})
 SETTLING_WINDOWS = 8
@@ -72,6 +71,19 @@ class Measuring:
             cache.heard_again = now
         return cache.heard_again
 
+    def all_told(self, experiment: Experiment) -> bool:
+        """Whether every window of every variant was reported, if only with its problem."""
+        timeline, cache = timeline_of(experiment), self._cache(experiment)
+        assert timeline is not None  # measured runs have one
+        first, end = unix_nano(timeline.measure_from), unix_nano(timeline.measure_to)
+        told = {
+            (sample.variant, sample.window_start)
+            for sample in cache.samples.values()
+            if sample.kind is SampleKind.OUTPUT and first <= sample.window_start < end
+        }
+        windows = (end - first) // window_nano(experiment.spec.timing)
+        return len(told) >= windows * len(experiment.spec.variants)
+
     async def outcome(
         self,
         experiment: Experiment,
@@ -113,8 +125,8 @@ class Measuring:
             window_ns=window_nano(spec.timing),
             # Real senders, recorded or not, have no ticks of ours.
             ticks_per_window=2 if spec.source.otlp is None and spec.source.replay is None else None,
-            points_per_tick=points_per_tick(experiment),
             scrape_targets=len(spec.source.prometheus.targets) if spec.source.prometheus else 0,
+            observed=spec.source.observed is not None,
             final=final,
             stopped=final and measure_to is not None and not lost,
             now=unix_nano(now),

@@ -10,11 +10,12 @@ Ending is a state of its own (`status.ending`): the phase changes when the last 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from controllers.experiment.observed import asked_from, asked_until
 from controllers.experiment.queryengine import patience_s
 from controllers.experiment.status import NAME_TAKEN
 from controllers.experiment.timeline import GRACE_S, HOST_PATIENCE_S, timeline_of
@@ -141,6 +142,8 @@ def _deploying(experiment: Experiment, children: Children, now: datetime) -> Ste
 def not_ready(experiment: Experiment, children: Children) -> tuple[str, ...]:
     """What is still to become ready, in words; empty when the source may start."""
     waiting: list[str] = []
+    if experiment.spec.source.observed is not None:
+        return ()  # what runs elsewhere is there; who asks about it begins with the timeline
     for host in experiment.status.hosts:
         meter = next((item for item in children.meters if item.spec.host == host), None)
         if meter is None or not is_true(meter.status.conditions, "Ready"):
@@ -181,10 +184,11 @@ def _measuring(experiment: Experiment, children: Children, now: datetime) -> Ste
     timeline = timeline_of(experiment)
     if timeline is None:
         return Step(Act.TEAR_DOWN, "NoTimeline", "the status lost its timeline", ExperimentPhase.FAILED)
-    failed = _failed_source(children, now - timeline.start_at)
+    asking = children.meters if experiment.spec.source.observed is not None else ()
+    failed = _failed_source((*children.sources, *asking), now - asked_from(experiment, timeline))
     if failed:
         return Step(Act.TEAR_DOWN, "SourceFailed", failed, ExperimentPhase.FAILED)
-    if now >= timeline.measure_to + timedelta(seconds=GRACE_S):
+    if now >= asked_until(experiment, timeline) + timedelta(seconds=GRACE_S):
         return Step(Act.CONCLUDE)
     if now < timeline.measure_from:
         left = (timeline.measure_from - now).total_seconds()
@@ -192,8 +196,8 @@ def _measuring(experiment: Experiment, children: Children, now: datetime) -> Ste
     return Step(Act.MEASURE, requeue_after_s=max(0.5, min(2.0, experiment.spec.timing.window_s)))
 
 
-def _failed_source(children: Children, since_start: timedelta) -> str:
-    for source in children.sources:
+def _failed_source(sources: Sequence[LoadGenerator | Collector | Meter], since_start: timedelta) -> str:
+    for source in sources:
         ready = find_condition(source.status.conditions, "Ready")
         attempt = source.status.attempted
         if attempt is not None and attempt.reason == "ConfigInvalid":
@@ -222,7 +226,7 @@ def conclusion_due(
     timeline = timeline_of(experiment)
     if timeline is None or complete:
         return True
-    waited = now - timeline.measure_to - timedelta(seconds=GRACE_S)
+    waited = now - asked_until(experiment, timeline) - timedelta(seconds=GRACE_S)
     if waited >= timedelta(seconds=HOST_PATIENCE_S):
         return True
     patience = timedelta(seconds=patience_s(experiment))

@@ -15,6 +15,9 @@ PINNED = "queryEngine"
 PROMETHEUS_PATIENCE_S = 60.0
 """How long after its end the samples of a run may come in where a Prometheus answers its queries, seconds."""
 
+OBSERVED_PATIENCE_S = 240.0
+"""The same where every window is asked of somebody's Prometheus, which may be slow, or away for a while."""
+
 
 def choose_query_engine(experiment: Experiment, hosts: Sequence[Host]) -> tuple[QueryEngine, str]:
     """The engine, and why it cannot be had, in words; empty: it can.
@@ -24,6 +27,8 @@ def choose_query_engine(experiment: Experiment, hosts: Sequence[Host]) -> tuple[
     """
     spec = experiment.spec
     wanted = spec.analysis.query_engine
+    if spec.source.observed is not None:  # the Prometheus that has the series answers all of its language
+        return QueryEngine.PROMETHEUS, ""
     lacking = [host.metadata.name for host in hosts if not host.status.prometheus]
     if wanted is QueryEngine.PROMETHEUS and lacking:
         return wanted, f"spec.analysis.queryEngine: no Prometheus on {', '.join(lacking)}"
@@ -35,6 +40,8 @@ def choose_query_engine(experiment: Experiment, hosts: Sequence[Host]) -> tuple[
 
 def patience_s(experiment: Experiment) -> float:
     """How long after the last window's grace its samples may still come in, seconds."""
+    if experiment.spec.source.observed is not None:
+        return OBSERVED_PATIENCE_S
     real = judged_analysis(experiment).query_engine is QueryEngine.PROMETHEUS
     return PROMETHEUS_PATIENCE_S if real else PATIENCE_S
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 from controllers.experiment import children as make
-from controllers.experiment import sources
 from controllers.experiment.hosts import lost_hosts, unheard_hosts
 from controllers.experiment.measuring import NONE_LOST, Measuring
+from controllers.experiment.observed import observing_meter, timeline_for
 from controllers.experiment.plan import Act, Children, Step, conclusion_due, next_step
 from controllers.experiment.resolve import Catalogue, Unresolved, resolve_experiment
 from controllers.experiment.settling import Settling
 from controllers.experiment.status import Draft
-from controllers.experiment.timeline import GRACE_S, last_boundary, plan_timeline, progress, timeline_of
+from controllers.experiment.timeline import GRACE_S, Timeline, last_boundary, progress, timeline_of
 from phoenix.aio.clock import Clock
 from phoenix.api.collector import Collector, CollectorRole
 from phoenix.api.experiment import Experiment, ExperimentPhase, ExperimentStatus
@@ -156,12 +156,14 @@ class ExperimentReconciler:
     async def _begin(self, experiment: Experiment, children: Children, step: Step) -> Result:
         hashes = {
             pinned.name: next(
-                item.status.config_hash for item in children.deployments if item.metadata.name == pinned.deployment
+                (item.status.config_hash for item in children.deployments if item.metadata.name == pinned.deployment),
+                "",
             )
             for pinned in experiment.status.variants
         }
         ready = self._ready(experiment, children)
-        for variant, count in ready.items():
+        observed = experiment.spec.source.observed is not None
+        for variant, count in ready.items() if not observed else ():
             await self._events.record(
                 experiment,
                 "VariantReady",
@@ -169,7 +171,7 @@ class ExperimentReconciler:
                 data={"variant": variant, "configHash": hashes[variant], "ready": count},
             )
         # NB: the timeline comes last: from here to its start the source has to be made.
-        timeline = plan_timeline(sources.earliest(experiment, self._clock.now()), experiment.spec.timing)
+        timeline = timeline_for(experiment, self._clock.now())
         status = self._draft(experiment).begun(timeline, hashes, ready)
         await patch_status(self._client, experiment, status)
         await self._ensure_source(experiment.model_copy(update={"status": status}), children)
@@ -178,11 +180,20 @@ class ExperimentReconciler:
     async def _ensure_source(self, experiment: Experiment, children: Children) -> str:
         """Make the source of each host where it is not there yet; who has its name, if another object has."""
         timeline = timeline_of(experiment)
+        if timeline is not None and experiment.spec.source.observed is not None:
+            return await self._ensure_observer(experiment, children, timeline)
+        have = {source.spec.host for source in children.sources}
         if timeline is None or self._clock.now() >= timeline.measure_to:
             return ""
         for host in experiment.status.hosts:
-            if (source := sources.source(experiment, children, host, timeline)) is None:
+            to = [] if host in have else make.targets(experiment, children.collectors, host)
+            if not to:
                 continue
+            source: LoadGenerator | Collector
+            if experiment.spec.source.load is not None or experiment.spec.source.replay is not None:
+                source = make.generator(experiment, host, timeline, to)
+            else:
+                source = make.tee(experiment, host, to)
             if taken := await name_taken(self._client, source, experiment):
                 return taken
             await self._events.record(
@@ -193,6 +204,22 @@ class ExperimentReconciler:
             )
             await create_if_absent(self._client, source)
         return ""
+
+    async def _ensure_observer(self, experiment: Experiment, children: Children, timeline: Timeline) -> str:
+        if children.meters:
+            return ""
+        meter = observing_meter(experiment, experiment.status.hosts[0], timeline)
+        if timeline.measure_from <= self._clock.now():  # about the past: no later step begins it
+            await self._tell_measuring(experiment)
+        return await self._create(experiment, meter)
+
+    async def _tell_measuring(self, experiment: Experiment) -> None:
+        await self._events.record(
+            experiment,
+            "MeasurementStarted",
+            f"measuring until {experiment.status.measure_to}",
+            data={"from": experiment.status.measure_from or "", "to": experiment.status.measure_to or ""},
+        )
 
     async def _measure(self, experiment: Experiment, children: Children, step: Step) -> Result:
         taken = await self._ensure_source(experiment, children)
@@ -211,12 +238,7 @@ class ExperimentReconciler:
             left_s = (timeline.measure_to - now).total_seconds() + GRACE_S
             return Result(requeue_after_s=max(0.05, min(wait_s, left_s)))
         if begins:
-            await self._events.record(
-                experiment,
-                "MeasurementStarted",
-                f"measuring until {experiment.status.measure_to}",
-                data={"from": experiment.status.measure_from or "", "to": experiment.status.measure_to or ""},
-            )
+            await self._tell_measuring(experiment)
         outcome = await self._measuring.outcome(experiment, now=now, final=False)
         if outcome.early_stop is not None:
             return await self._write_verdict(experiment, measure_to=outcome.early_stop.measure_to)
@@ -240,6 +262,9 @@ class ExperimentReconciler:
         outcome = await self._measuring.outcome(experiment, now=now, final=False)
         done = outcome.results.input
         complete = done.expected_windows > 0 and done.windows >= done.expected_windows
+        if experiment.spec.source.observed is not None:
+            await self._ensure_source(experiment, children)
+            complete |= self._measuring.all_told(experiment)
         hosts, timeline = (await self._client.list(Host)).items, timeline_of(experiment)
         assert timeline is not None  # next_step() saw it
         if not complete and (lost := lost_hosts(experiment, hosts)):

@@ -85,6 +85,16 @@ def resolve_experiment(experiment: Experiment, catalogue: Catalogue) -> Resoluti
     hosts = matching_hosts(experiment, catalogue.hosts)
     of_run = [host for host in catalogue.hosts if host.metadata.name in hosts]
     query_engine = _check_queries(experiment, of_run)
+    if experiment.spec.source.observed is not None:
+        # One host asks: it is the same Prometheus, whoever does.
+        return Resolution(
+            hosts=hosts[:1],
+            variants=tuple(PinnedVariant(name=variant.name) for variant in experiment.spec.variants),
+            pipelines={},
+            profile=None,
+            price_books=_price_books(experiment, catalogue.price_books),
+            query_engine=query_engine,
+        )
     rendered = [_render(experiment, index, catalogue) for index in range(len(experiment.spec.variants))]
     # One engine for all variants, as they are compared.
     engine = choose_engine(experiment.spec.engine, [one.config for one in rendered], of_run)
@@ -169,6 +179,7 @@ class _Rendered:
 
 def _render(experiment: Experiment, index: int, catalogue: Catalogue) -> _Rendered:
     variant, path = experiment.spec.variants[index], f"spec.variants[{index}].pipeline"
+    assert variant.pipeline is not None  # validation: only variants that run elsewhere have none
     measurement = DeploymentMeasurement(
         experiment=experiment.metadata.name, variant=variant.name, exporters=experiment.spec.exporters
     )

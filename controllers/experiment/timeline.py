@@ -57,6 +57,14 @@ def plan_timeline(now: datetime, timing: Timing) -> Timeline:
     return Timeline(start_at, measure_from, measure_to)
 
 
+def timeline_from(start: datetime, timing: Timing) -> Timeline:
+    """The timeline of a run about a time that is told: measured from the first boundary at or after `start`."""
+    window_ns = window_nano(timing)
+    measure_from = _boundary(start, window_ns)
+    measure_to = _boundary(measure_from + timedelta(seconds=timing.duration.seconds), window_ns)
+    return Timeline(measure_from, measure_from, measure_to)
+
+
 def timeline_of(experiment: Experiment) -> Timeline | None:
     """The timeline the status remembers; None before there is one."""
     status = experiment.status

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
+from pathlib import Path
 from typing import Any, Self
 
 from phoenix.agent import placeholders
@@ -18,6 +19,7 @@ from phoenix.api.analysis import QueryEngine
 from phoenix.api.collector import Collector, Engine
 from phoenix.api.loadgenerator import LoadGenerator
 from phoenix.api.meter import Meter
+from phoenix.api.observed import ObservedMetering
 from phoenix.api.process import MeasurementRef
 from phoenix.apimachinery.conditions import parse_timestamp
 from phoenix.apimachinery.names import LABEL_DEPLOYMENT
@@ -152,7 +154,6 @@ def _loadgen(obj: LoadGenerator, facts: HostFacts) -> dict[str, Any]:
     return {
         "otlp": spec.profile.otlp.to_wire(),
         "replay": replay,
-        "processes": spec.profile.processes.to_wire() if spec.profile.processes is not None else None,
         "rate": spec.profile.rate,
         "maxDurationSeconds": spec.profile.max_duration.seconds,
         "seed": spec.seed,
@@ -168,17 +169,31 @@ def _loadgen(obj: LoadGenerator, facts: HostFacts) -> dict[str, Any]:
 
 def _meter(obj: Meter, facts: HostFacts) -> dict[str, Any]:
     spec = obj.spec
+    takes = {"otlpAddress": f"{facts.address}:${{phoenix:port:otlp}}"}
     return {
-        "otlpAddress": f"{facts.address}:${{phoenix:port:otlp}}",
+        **(takes if spec.observed is None else {"observed": _observed(spec.observed, facts)}),
         "healthAddress": f"{facts.address}:${{phoenix:port:health}}",
         "variants": list(spec.variants),
         "windowSeconds": spec.window.seconds,
         "graceSeconds": spec.grace.seconds,
         "signals": [{"name": signal.name, "query": signal.query} for signal in spec.signals],
         "queries": [query.to_wire() for query in spec.queries],
-        "prometheus": _prometheus(spec.query_engine, facts),
+        "prometheus": _prometheus(spec.query_engine, facts) if spec.observed is None else None,
         "critical": [{"name": critical.name, "match": dict(critical.match)} for critical in spec.critical],
         "report": _report(obj, spec.measurement, facts),
+    }
+
+
+def _observed(observed: ObservedMetering, facts: HostFacts) -> dict[str, Any]:
+    return {
+        "url": observed.url,
+        # The host's own choice, as credentials are.
+        "credentials": str(Path(facts.endpoint_file).parent / "prometheus"),
+        "selectors": dict(observed.selectors),
+        "ignoreLabels": list(observed.ignore_labels),
+        "lagNano": round(observed.lag.seconds * 1e9),
+        "fromUnixNano": _unix_nano(observed.measure_from, "spec.observed.measureFrom"),
+        "toUnixNano": _unix_nano(observed.measure_to, "spec.observed.measureTo"),
     }
 
 

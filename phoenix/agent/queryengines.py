@@ -7,7 +7,8 @@ import os
 import shutil
 from dataclasses import dataclass
 
-from phoenix.prometheus.client import Access, PrometheusClient, fault_of_url
+from phoenix.apimachinery.urls import fault_of_url
+from phoenix.prometheus.client import Access, PrometheusClient
 from phoenix.prometheus.errors import PrometheusError
 from phoenix.prometheus.process import version_of
 

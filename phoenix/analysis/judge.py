@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from phoenix.analysis import ranking
+from phoenix.analysis import observed, ranking
 from phoenix.analysis.continuity import continuity_of, told
 from phoenix.analysis.cost import Usage, collector_cost, compare_cost, usage_of
 from phoenix.analysis.criteria import NOT_COMPARABLE, Compared, compare, judge_criteria
@@ -37,6 +37,8 @@ def analyze(inputs: AnalysisInput) -> AnalysisOutcome:
             result.verdict, result.reason = _verdict(
                 problems_of(inputs, candidate.name, problems), compared[candidate.name], result.criteria
             )
+            if nothing := observed.nothing_seen(inputs, compared[candidate.name], result.verdict):
+                result.verdict, result.reason = Verdict.INCONCLUSIVE, nothing
             few = len(joined.complete) < inputs.analysis.min_windows
             if few and result.verdict in (Verdict.PROMOTE, Verdict.REJECT):
                 result.verdict = Verdict.INCONCLUSIVE
@@ -66,6 +68,8 @@ def _variant(inputs: AnalysisInput, joined: Joined, variant: JudgedVariant, comp
         result.streams, result.active_series = totals.streams, totals.active_series
         result.points, result.samples, result.bytes = totals.points, totals.samples, totals.bytes
         result.duplicates, result.late_points = totals.duplicates, totals.late_points
+    if inputs.observed:
+        observed.withhold(result)
     result.cpu_seconds = cpu_seconds(inputs, joined, variant.name)
     result.uss_bytes = uss_bytes(inputs, joined, variant.name)
     result.top_contributors = top_contributors(inputs, joined, variant.name)
@@ -77,6 +81,8 @@ def _variant(inputs: AnalysisInput, joined: Joined, variant: JudgedVariant, comp
         (part.result() for part in compared.queries), key=lambda part: (part.alike is not False, part.alike is True)
     )
     result.critical = {name: part.ratio for name, part in compared.coverage.items() if part.ratio is not None}
+    if inputs.observed:
+        observed.note(compared)
     result.criteria = judge_criteria(inputs.analysis.criteria, compared)
     result.cost = _costs(inputs, joined, compared, variant.name)
     return result
@@ -108,7 +114,7 @@ def _costs(inputs: AnalysisInput, joined: Joined, compared: Compared, candidate:
     added = cand - base if base is not None and cand is not None and not compared.comparison.not_comparable else None
     return [
         compare_cost(name, inputs.price_books[name], before, after, hosts=hosts, added=added)
-        for name in inputs.cost.price_books
+        for name in observed.priced_books(inputs)
     ]
 
 

@@ -63,6 +63,9 @@ class AnalysisInput(_Wire):
     max_lag_s: float | None = Field(
         default=None, gt=0, description="largest lag of a point at the meter, seconds; absent: one window, at least 1 s"
     )
+    observed: bool = Field(
+        default=False, description="true: variants run elsewhere; a Prometheus was asked, and nobody saw the input"
+    )
     final: bool = Field(default=False, description="true: every sample there will be is here; false: live results")
     stopped: bool = Field(
         default=False, description="true: it ended by an early stop, so that intervals must hold for looks at any time"

@@ -33,6 +33,8 @@ def find_problems(inputs: AnalysisInput, joined: Joined) -> list[Problem]:
     """
     since = read_from(inputs)
     problems = [Problem("", f"host {name} was lost: {why}") for name, why in sorted(inputs.lost_hosts.items())]
+    if inputs.observed:
+        return [*problems, *_unobserved(inputs, joined)]
     for place in joined.places:
         problems += _missing(inputs, joined, place) if inputs.final else ()
         problems += _restarts(joined, place)
@@ -57,6 +59,8 @@ def input_result(inputs: AnalysisInput, joined: Joined, problems: Sequence[Probl
     due = (min(inputs.now, inputs.measure_to) - inputs.measure_from) // inputs.window_ns
     expected = len(inputs.windows) if inputs.final else max(0, due)
     at_fault = any(problem.of_input for problem in problems)
+    if inputs.observed:
+        return InputResult(windows=len(joined.complete), expected_windows=expected)
     if not joined.complete:
         return InputResult(windows=0, expected_windows=expected, parity=False if at_fault else None)
     points: dict[str, int] = {}
@@ -88,6 +92,23 @@ def _digest_of(samples: Sequence[InputSample]) -> str:
 def _where(place: Place) -> str:
     host, variant = place
     return f"{variant} on {host}"
+
+
+def _unobserved(inputs: AnalysisInput, joined: Joined) -> Iterator[Problem]:
+    """Windows a Prometheus was not asked about, or did not answer. Being asked again by a new meter is no fault."""
+    for place in joined.places:
+        found = {start: sample for start, sample in joined.output[place].items() if start in inputs.windows}
+        yield from _untold(place, list(found.values()))
+        gone = [str(index) for index, start in enumerate(inputs.windows, 1) if start not in found]
+        if inputs.final and (gone or not inputs.windows):
+            text = f"the meter did not ask about {len(gone)} of {len(inputs.windows)} windows ({listed(gone)})"
+            yield Problem(place[1], f"{_where(place)}: {text}")
+
+
+def _untold(place: Place, samples: Sequence[OutputSample]) -> Iterator[Problem]:
+    if untold := [sample for sample in samples if sample.problem]:
+        text = f"{_where(place)}: {len(untold)} windows cannot be judged: {untold[0].problem}"
+        yield Problem(place[1], text)
 
 
 def _missing(inputs: AnalysisInput, joined: Joined, place: Place) -> Iterator[Problem]:
@@ -212,9 +233,7 @@ def _meter(inputs: AnalysisInput, joined: Joined, place: Place, since: int) -> I
         where = _reached(inputs, since) if warming else ""
         yield Problem(place[1], f"{_where(place)}: {late} points came to the meter too late for their window{where}")
     measured = [sample for start, sample in joined.output[place].items() if start >= inputs.measure_from]
-    if untold := [sample for sample in measured if sample.problem]:
-        text = f"{_where(place)}: {len(untold)} windows cannot be judged: {untold[0].problem}"
-        yield Problem(place[1], text)
+    yield from _untold(place, measured)
     # What was too late is told of above, or was so long ago that it does not matter; nor does its lag then.
     lag = max((sample.max_lag_s for sample in measured if not _late_long_ago(sample, since)), default=0.0)
     if lag > inputs.lag_limit_s:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -58,9 +58,17 @@ def join(inputs: AnalysisInput) -> Joined:
     complete = tuple(
         start
         for start in inputs.windows
-        if all(start in found_input[place] and start in found_output[place] for place in places)
+        if all(_whole(inputs, found_input[place], found_output[place], start) for place in places)
     )
     return Joined(found_input, found_output, found_process, instances, complete, places)
+
+
+def _whole(
+    inputs: AnalysisInput, sent: Mapping[int, InputSample], left: Mapping[int, OutputSample], start: int
+) -> bool:
+    if start not in left:
+        return False
+    return not left[start].problem if inputs.observed else start in sent
 
 
 def _keep(found: dict[int, _S], sample: _S) -> None:

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from phoenix.api.analysis import DNS_LABEL, Analysis, CostSpec
 from phoenix.api.collector import Engine
+from phoenix.api.observed import fault_of_variants
 from phoenix.api.pipeline import PipelineSource
 from phoenix.api.results import ExperimentResults, Verdict
 from phoenix.api.sources import ExperimentSource
@@ -30,7 +31,12 @@ class Variant(Model):
 
     name: str = Field(pattern=DNS_LABEL, max_length=30, description="name, a DNS label")
     role: VariantRole = Field(description="Baseline (exactly one) or Candidate")
-    pipeline: PipelineSource = Field(description="what it runs")
+    pipeline: PipelineSource | None = Field(default=None, description="what it runs; absent with source observed")
+    selector: str = Field(
+        default="",
+        max_length=2000,
+        description='with source observed: PromQL label matchers of its series, such as {job="old"}',
+    )
 
 
 class Timing(Model):
@@ -131,6 +137,8 @@ class ExperimentSpec(Model):
         if len(baselines) != 1:
             msg = f"exactly one variant must have role Baseline, found {len(baselines)}"
             raise ValueError(msg)
+        if fault := fault_of_variants(self):
+            raise ValueError(fault)
         return self
 
     @property

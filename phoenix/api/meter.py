@@ -7,6 +7,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from phoenix.api.analysis import CriticalMatch, QueryEngine, Signal
+from phoenix.api.observed import ObservedMetering
 from phoenix.api.process import PROCESS_COLUMNS, ProcessSpec, ProcessStatus
 from phoenix.apimachinery.meta import KindInfo, Resource
 from phoenix.apimachinery.model import ONE_FIELD, Model
@@ -38,6 +39,9 @@ class MeterSpec(ProcessSpec):
     queries: list[MeteredQuery] = Field(default_factory=list, description="PromQL to answer for each window")
     query_engine: QueryEngine = Field(
         default=QueryEngine.EMBEDDED, description="what answers the queries: Embedded, or the host's Prometheus"
+    )
+    observed: ObservedMetering | None = Field(
+        default=None, description="the Prometheus to ask, where variants run elsewhere and send nothing here"
     )
     critical: list[CriticalMatch] = Field(default_factory=list, description="series that must stay live")
 

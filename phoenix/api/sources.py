@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from phoenix.api.observed import ObservedSource
 from phoenix.api.pipeline import NameRef
 from phoenix.apimachinery.model import Model
 
@@ -77,11 +78,12 @@ class ExperimentSource(Model):
     otlp: OtlpSource | None = Field(default=None, description="real senders")
     prometheus: PrometheusSource | None = Field(default=None, description="a scrape")
     replay: ReplaySource | None = Field(default=None, description="a recorded stream")
+    observed: ObservedSource | None = Field(default=None, description="none: the variants run elsewhere")
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
-        given = (self.load, self.host, self.otlp, self.prometheus, self.replay)
+        given = (self.load, self.host, self.otlp, self.prometheus, self.replay, self.observed)
         if sum(source is not None for source in given) != 1:
-            msg = "give exactly one of load, host, otlp, prometheus and replay"
+            msg = "give exactly one of load, host, otlp, prometheus, replay and observed"
             raise ValueError(msg)
         return self

@@ -40,6 +40,8 @@ def planned(owner: Experiment | PipelineDeployment) -> Iterator[Planned]:
             exporters=owner.spec.exporters,
             window=Duration(format_seconds(owner.spec.timing.window_s)),
         )
+        if variant.pipeline is None:
+            continue  # it runs elsewhere
         yield Planned(variant.name, variant.pipeline, f"spec.variants[{index}].pipeline", measurement, {})
 
 

@@ -23,7 +23,8 @@ from phoenix.meter.answering import answering
 from phoenix.meter.backlog import Backlog
 from phoenix.meter.config import Address, Config, ConfigError, read_config
 from phoenix.meter.http import Health, otlp_app
-from phoenix.meter.meter import Meter
+from phoenix.meter.meter import Meter, stamp_of
+from phoenix.meter.observer import Observer
 from phoenix.prometheus.errors import PrometheusError
 from phoenix.samples.reporter import Reporter
 
@@ -75,13 +76,17 @@ async def _run(config: Config) -> int:
                 await stack.enter_async_context(backlog)
             stack.push_async_callback(meter.aclose)
             stack.push_async_callback(meter.close)
-            await stack.enter_async_context(_Listening(otlp_app(meter), config.otlp, "otlpAddress"))
+            if config.observation is None:
+                await stack.enter_async_context(_Listening(otlp_app(meter), config.otlp, "otlpAddress"))
         except (OSError, PrometheusError) as error:
             say(str(error))
             return 1
         health.ready = True
         _LOG.info("metering variants=%s window_s=%g", ",".join(config.variants), config.window_ns / 1e9)
-        await meter.run(stop)
+        if config.observation is None:
+            await meter.run(stop)
+        else:
+            await Observer(config.observation, stamp_of(config, instance), reporter).run(stop)
         health.ready = False
     return 0
 

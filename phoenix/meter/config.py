@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 import orjson
 
+from phoenix.meter.observation import Observation, read_observation
 from phoenix.meter.queries import AskedQuery
 from phoenix.otlp.errors import QueryError
 from phoenix.otlp.signalquery import Signal, parse_signal
@@ -58,6 +59,8 @@ class Config:
     queries: tuple[AskedQuery, ...] = ()
     prometheus: Place | None = None
     """who answers the queries; None: the built-in evaluator"""
+    observation: Observation | None = None
+    """variants that run elsewhere; None: they send here"""
 
 
 def read_config(data: bytes) -> Config:
@@ -83,8 +86,9 @@ class _Reader:
         self._faults: list[str] = []
 
     def config(self) -> Config:
+        elsewhere = self._wire.get("observed") is not None
         config = Config(
-            otlp=self._address("otlpAddress"),
+            otlp=self._address("otlpAddress") if not elsewhere else Address("", 0),
             health=self._address("healthAddress"),
             variants=self._variants(),
             window_ns=self._nanoseconds("windowSeconds", 2.0, 0.01),
@@ -95,6 +99,8 @@ class _Reader:
             queries=tuple(self._queries()),
             prometheus=self._prometheus(),
         )
+        if elsewhere:
+            config = self._observing(config)
         if config.report and config.report.window_ns != config.window_ns:
             self._faults.append("report.windowSeconds: must be windowSeconds, or input and output cannot be joined")
         if self._faults:
@@ -156,7 +162,7 @@ class _Reader:
             query, record, labels = one.get("query"), one.get("record") or "", one.get("labels") or {}
             try:
                 expr = parse(query if isinstance(query, str) else "")
-                if not self._wire.get("prometheus"):
+                if not self._wire.get("prometheus") and not self._wire.get("observed"):
                     check(expr)
             except PromqlError as error:
                 self._faults.append(f"{path}.query: {error}")
@@ -166,6 +172,17 @@ class _Reader:
             else:
                 self._faults.append(f"{path}: want record as a text and labels as an object")
         return found
+
+    def _observing(self, config: Config) -> Config:
+        critical = {one.name: one.match for one in config.critical}
+        try:
+            found = read_observation(
+                self._wire["observed"], window_ns=config.window_ns, queries=config.queries, critical=critical
+            )
+        except ValueError as error:
+            self._faults.append(str(error))
+            return config
+        return replace(config, observation=found)
 
     def _prometheus(self) -> Place | None:
         wire = self._wire.get("prometheus")

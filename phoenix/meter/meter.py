@@ -30,6 +30,12 @@ _CONTRIBUTIONS_EVERY_S = 10.0
 T = TypeVar("T")
 
 
+def stamp_of(config: Config, instance: str) -> Stamp:
+    """What the samples of a meter carry; `instance` differs for each start of it."""
+    report = config.report
+    return Stamp(report.run if report else 1, report.host if report else "", instance)
+
+
 class Meter:
     """Counts for all variants of one run. Call from one event loop; `aclose` when done."""
 
@@ -37,8 +43,7 @@ class Meter:
         self, config: Config, sink: SampleSink | None, *, instance: str, backlog: Backlog | None = None
     ) -> None:
         """`backlog`: takes the windows whose queries somebody else answers, and reports them."""
-        report = config.report
-        stamp = Stamp(report.run if report else 1, report.host if report else "", instance)
+        stamp = stamp_of(config, instance)
         self._config, self._sink, self._backlog = config, sink, backlog
         self._variants = {name: Variant(name, config, stamp) for name in config.variants}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="meter")

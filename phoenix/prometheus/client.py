@@ -10,7 +10,7 @@ import asyncio
 import math
 import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -52,22 +52,6 @@ class Access:
     timeout_s: float = 10.0
     max_bytes: int = 64 << 20
     concurrency: int = 8
-
-
-def fault_of_url(url: str) -> str:
-    """Why a URL is none to ask a Prometheus at, in words; empty: it is one."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        return f"{url!r} is no URL ({error}): write http://HOST:9090"
-    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-        return f"{url!r} is no http or https URL: write http://HOST:9090"
-    if parts.username is not None or parts.password is not None:
-        return "a URL must not hold credentials: they belong into a file of the host (docs/prometheus.md)"
-    if parts.query or parts.fragment:
-        return f"{url!r} has a query or fragment: write the base URL, such as http://HOST:9090"
-    return ""
 
 
 class PrometheusClient:
@@ -133,6 +117,18 @@ class PrometheusClient:
             msg = f"its answer is a {kind}, which has no values at one instant: {text}"
             raise QueryRefused(msg)
         return vector_of((Labels(row["metric"]), _number(row["value"][1])) for row in data["result"] if "value" in row)
+
+    async def label_names(self, selectors: Sequence[str], start_ms: int, end_ms: int) -> list[str]:
+        """Names of the labels that series have which had points in the time, Unix milliseconds.
+
+        Raises:
+            QueryRefused: a selector is none.
+            Unreachable: nothing answered, or no Prometheus did.
+        """
+        form = [("match[]", one) for one in selectors]
+        form += [("start", f"{start_ms / 1000:.3f}"), ("end", f"{end_ms / 1000:.3f}")]
+        found = self._data(await self._request("POST", "/api/v1/labels", data=form), ", ".join(selectors))
+        return [str(name) for name in found] if isinstance(found, list) else []
 
     async def write(self, message: bytes) -> None:
         """Write a snappy-compressed remote write 1.0 request. Raises Unreachable with what it said."""

@@ -21,7 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from phoenix.prometheus.client import Access, PrometheusClient, fault_of_url
+from phoenix.apimachinery.urls import fault_of_url
+from phoenix.prometheus.client import Access, PrometheusClient
 from phoenix.prometheus.errors import PrometheusError, Unreachable
 
 _LOG = logging.getLogger("phoenix.prometheus")
