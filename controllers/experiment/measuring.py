@@ -9,6 +9,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from controllers.experiment.queryengine import judged_analysis
+from controllers.experiment.sources import points_per_tick
 from controllers.experiment.timeline import CUT_OFF_AFTER_S, GRACE_S, timeline_of, unix_nano, window_nano
 from phoenix.analysis.judge import analyze
 from phoenix.analysis.model import AnalysisInput, AnalysisOutcome, JudgedVariant
@@ -125,6 +126,7 @@ class Measuring:
             window_ns=window_nano(spec.timing),
             # Real senders, recorded or not, have no ticks of ours.
             ticks_per_window=2 if spec.source.otlp is None and spec.source.replay is None else None,
+            points_per_tick=points_per_tick(experiment),
             scrape_targets=len(spec.source.prometheus.targets) if spec.source.prometheus else 0,
             observed=spec.source.observed is not None,
             final=final,

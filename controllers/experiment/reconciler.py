@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 from controllers.experiment import children as make
+from controllers.experiment import sources
 from controllers.experiment.hosts import lost_hosts, unheard_hosts
 from controllers.experiment.measuring import NONE_LOST, Measuring
 from controllers.experiment.observed import observing_meter, timeline_for
@@ -171,7 +172,7 @@ class ExperimentReconciler:
                 data={"variant": variant, "configHash": hashes[variant], "ready": count},
             )
         # NB: the timeline comes last: from here to its start the source has to be made.
-        timeline = timeline_for(experiment, self._clock.now())
+        timeline = timeline_for(experiment, sources.earliest(experiment, self._clock.now()))
         status = self._draft(experiment).begun(timeline, hashes, ready)
         await patch_status(self._client, experiment, status)
         await self._ensure_source(experiment.model_copy(update={"status": status}), children)
@@ -182,18 +183,11 @@ class ExperimentReconciler:
         timeline = timeline_of(experiment)
         if timeline is not None and experiment.spec.source.observed is not None:
             return await self._ensure_observer(experiment, children, timeline)
-        have = {source.spec.host for source in children.sources}
         if timeline is None or self._clock.now() >= timeline.measure_to:
             return ""
         for host in experiment.status.hosts:
-            to = [] if host in have else make.targets(experiment, children.collectors, host)
-            if not to:
+            if (source := sources.source(experiment, children, host, timeline)) is None:
                 continue
-            source: LoadGenerator | Collector
-            if experiment.spec.source.load is not None or experiment.spec.source.replay is not None:
-                source = make.generator(experiment, host, timeline, to)
-            else:
-                source = make.tee(experiment, host, to)
             if taken := await name_taken(self._client, source, experiment):
                 return taken
             await self._events.record(

@@ -154,6 +154,7 @@ def _loadgen(obj: LoadGenerator, facts: HostFacts) -> dict[str, Any]:
     return {
         "otlp": spec.profile.otlp.to_wire(),
         "replay": replay,
+        "processes": spec.profile.processes.to_wire() if spec.profile.processes is not None else None,
         "rate": spec.profile.rate,
         "maxDurationSeconds": spec.profile.max_duration.seconds,
         "seed": spec.seed,
