@@ -160,7 +160,52 @@ def shapes() -> Requests:
     return [add_resource(request, plain, exponential, _summary("s"), resource={"service.name": "s"})]
 
 
+def ticks() -> Requests:
+    """Five ticks of cumulative exponential histograms and sums: growth, another scale, zeros, a reset, negatives."""
+    made = []
+    rows = (
+        (2, 0, (1, 2), 0, (), 5.0), (2, 0, (3, 2, 4), 1, (), 9.0), (1, -1, (3, 3, 5), 2, (1,), 15.0),
+        (1, -1, (1, 1), 0, (), 2.0), (1, -2, (1, 1, 2), 0, (2,), 3.5),
+    )  # fmt: skip
+    for tick, (scale, offset, counts, zero, negative, total) in enumerate(rows):
+        request = ExportMetricsServiceRequest()
+        metric = Metric(name="x", unit="s")
+        metric.exponential_histogram.aggregation_temporality = CUMULATIVE
+        point = metric.exponential_histogram.data_points.add(
+            time_unix_nano=T0 + tick * SECOND, start_time_unix_nano=T0 - 1000, scale=scale, zero_count=zero, sum=total,
+            count=sum(counts) + zero + sum(negative), min=0.5, max=9.5,
+        )  # fmt: skip
+        point.positive.offset = offset
+        point.positive.bucket_counts.extend(counts)
+        point.negative.bucket_counts.extend(negative)
+        point.attributes.extend(pairs({"k": "a"}))
+        up_down = number_metric("sum", "u", [({"k": "a"}, 5 - tick, tick * SECOND, T0 - 1000)], monotonic=False)
+        gauge = number_metric("gauge", "g", [({"k": "a"}, tick, tick * SECOND, T0 - 1000)])
+        counter = number_metric("sum", "c", [({"k": "a"}, 10 * (tick % 3), tick * SECOND, T0 - 1000)])
+        add_resource(request, metric, up_down, gauge, counter, resource={"service.name": "s"})
+        made.append(request)
+    return made
+
+
+def far() -> Requests:
+    """Exponential histograms far from one: offsets of hundreds either way, at several scales."""
+    request = ExportMetricsServiceRequest()
+    metric = Metric(name="e", unit="s")
+    metric.exponential_histogram.aggregation_temporality = CUMULATIVE
+    for number, (scale, offset) in enumerate(((3, 900), (3, -900), (20, 15_000_000), (0, 500), (-3, 60), (-10, 0))):
+        point = metric.exponential_histogram.data_points.add(
+            time_unix_nano=T0, start_time_unix_nano=T0 - 1000, scale=scale, count=6, sum=2.5, zero_threshold=0.001,
+            min=0.25, max=1.5,
+        )  # fmt: skip
+        point.positive.offset = offset
+        point.positive.bucket_counts.extend((1, 2, 3))
+        point.attributes.extend(pairs({"n": number}))
+    return [add_resource(request, metric, resource={"service.name": "s"})]
+
+
 INPUTS: dict[str, Callable[[], Requests]] = {
     "rich": rich, "few": few, "counters": counters, "deltas": deltas,
     "shapes": shapes,
+    "ticks": ticks,
+    "far": far,
 }  # fmt: skip

@@ -74,7 +74,7 @@ def _point(point: Any) -> dict[str, Any]:
         elif name == "quantile_values":
             found[name] = [[item.quantile, item.value] for item in value]
         elif name not in {"attributes", "exemplars"}:
-            found[name] = repr(value) if isinstance(value, float) else value
+            found[name] = repr(value or 0.0) if isinstance(value, float) else value
     return found
 
 
@@ -93,6 +93,10 @@ def _jsonable(value: Any) -> Any:
             return [_jsonable(item) for item in value]
         case float() if not math.isfinite(value):
             return repr(value)
+        case float():
+            return (
+                value or 0.0
+            )  # the file exporter's JSON, through which the Collector is seen, keeps no sign of a zero
         case _:
             return value
 

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from phoenix.engine.config.section import OTELCOL, Section
 from phoenix.engine.config.values import plain
 from phoenix.engine.errors import Phase
-from phoenix.engine.ottl.errors import OttlSyntaxError
+from phoenix.engine.ottl.errors import OttlError, OttlSyntaxError
+from phoenix.engine.ottl.functions.types import double_of, int_of
 from phoenix.engine.ottl.patterns import RE2, Pattern
-from phoenix.engine.ottl.values import Value, float_text
+from phoenix.engine.ottl.values import Value, as_string
+from phoenix.engine.processors.metricoperations import whole
 
 Apply = Callable[[dict[str, Value]], bool]
 """Changes a map of attributes in place; tells whether it did."""
@@ -138,10 +140,11 @@ def _hash(values: dict[str, Value], key: str) -> None:
             data = value.to_bytes(8, "little", signed=True)
         case float():
             data = struct.pack("<d", value)
-        case bytes():
-            data = value
+        case str():
+            data = value.encode()
         case _:
-            data = str(value).encode()
+            values[key] = ""  # NB: lists, maps and bytes are not hashed but emptied, as in the collector
+            return
     values[key] = hashlib.sha256(data).hexdigest()
 
 
@@ -156,12 +159,9 @@ def _extract(values: dict[str, Value], key: str, pattern: Pattern) -> bool:
 
 def _convert(values: dict[str, Value], key: str, to: str) -> bool:
     value = values.get(key)
-    if value is None or isinstance(value, list | dict | bytes):
+    if value is None:
         return False
-    try:
-        new = _converted(value, to)
-    except ValueError:
-        return False
+    new = _converted(value, to)
     if new is None or type(new) is type(value):
         return False
     values[key] = new
@@ -169,16 +169,14 @@ def _convert(values: dict[str, Value], key: str, to: str) -> bool:
 
 
 def _converted(value: Value, to: str) -> Value:
-    match value, to:
-        case bool(), "string":
-            return "true" if value else "false"
-        case float(), "string":
-            return float_text(value)
-        case int(), "string":
-            return str(value)
-        case ((bool() | int() | float() | str()), "int"):
-            return int(value)
-        case ((bool() | int() | float() | str()), "double"):
-            return float(value)
-        case _:
-            return value
+    """The value as another type; None where it cannot be."""
+    if to == "string":
+        return as_string(value)
+    if isinstance(value, list | dict | bytes):
+        return None
+    if to == "int":
+        return whole(value) if isinstance(value, float) else int_of(value)
+    try:
+        return double_of(value)
+    except OttlError:
+        return None

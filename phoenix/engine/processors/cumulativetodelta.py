@@ -2,7 +2,7 @@
 
 The first point of a stream is kept or dropped by `initial_value`; one that is less than the last (a reset nobody
 announced) is dropped and the next counts from it. A point with another start time is another stream, as in the
-collector. Exponential histograms are refused by configuration only where they are named: they pass as they are.
+collector.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from phoenix.engine.component import Settings, Work
-from phoenix.engine.config.section import OTELCOL, Section
+from phoenix.engine.config.section import Section
 from phoenix.engine.data import Metrics
+from phoenix.engine.exponential import Exponential, difference
 from phoenix.engine.plan.shape import Shape
 from phoenix.engine.plan.table import Table
 from phoenix.engine.processors.inplace import CUMULATIVE, DELTA, Bound, Flags, Words, bind, rewritten
@@ -25,7 +26,8 @@ from phoenix.engine.processors.match import parse_names
 from phoenix.engine.processors.streams import NO_RECORDED_VALUE, MetricOf, drop_metrics, keep_points
 from phoenix.engine.processors.sync import computing
 
-_TYPES = ("sum", "histogram")
+_TYPES = {"sum": "sum", "histogram": "histogram", "exponentialhistogram": "exponential_histogram"}
+"""As configurations name them, and as OTLP does."""
 _SWEEP_S = 60.0
 
 
@@ -72,22 +74,16 @@ def parse(section: Section) -> Config:
 def _chosen(section: Section) -> Chosen:
     types = [text.lower() for text in section.strings("metric_types")]
     for index, text in enumerate(types):
-        if text == "exponentialhistogram":
-            section.fault(
-                f"metric_types[{index}]",
-                "the Embedded engine does not convert exponential histograms",
-                f"use {OTELCOL}",
-            )
-        elif text not in _TYPES:
+        if text not in _TYPES:
             section.fault(
                 f"metric_types[{index}]",
                 f"found invalid metric type in metric_types: {text}. Valid values are [exponentialhistogram histogram "
                 "sum]",
-                "write sum or histogram",
+                "write sum, histogram or exponentialhistogram",
             )
     names = parse_names(section)
     section.close()
-    return Chosen(names, frozenset(types))
+    return Chosen(names, frozenset(_TYPES.get(text, text) for text in types))
 
 
 @dataclass(slots=True)
@@ -111,6 +107,8 @@ class Converter:
         self._numbers = Table(start="u8", time="u8", integer="i8", double="f8")
         """by stream, type of number and start; its last value is in the column of its type"""
         self._histograms: dict[tuple[bytes, int], _Last] = {}
+        self._exponential: dict[tuple[bytes, int], tuple[int, Exponential]] = {}
+        """by stream and start: the last time, and what was counted by then"""
         self._swept_s = now_s()
 
     def run(self, metrics: Metrics) -> Metrics | None:
@@ -119,7 +117,7 @@ class Converter:
         return metrics if drop_metrics(metrics.mutable(), self._metric) else None
 
     def _converts(self, of: MetricOf) -> bool:
-        if of.kind not in _TYPES or not self._config.converts(of.metric.name, of.kind):
+        if of.kind not in _TYPES.values() or not self._config.converts(of.metric.name, of.kind):
             return False
         data = of.data
         if data.aggregation_temporality != CUMULATIVE or (of.kind == "sum" and not data.is_monotonic):
@@ -131,7 +129,8 @@ class Converter:
         if not self._converts(of):
             return False
         data = of.data
-        convert = self._number if of.kind == "sum" else self._histogram
+        ways = {"sum": self._number, "histogram": self._histogram}
+        convert = ways.get(of.kind, self._exponential_histogram)
         keep_points(data.data_points, lambda point: convert(of, point))
         data.aggregation_temporality = DELTA
         return not data.data_points
@@ -254,6 +253,31 @@ class Converter:
         point.ClearField("max")
         return True
 
+    def _exponential_histogram(self, of: MetricOf, point: Any) -> bool:
+        if point.flags & NO_RECORDED_VALUE:
+            return False
+        key, now = (of.stream(point), point.start_time_unix_nano), Exponential.of(point)
+        last = self._exponential.get(key)
+        made = now
+        if last is not None:
+            since = difference(now, last[1])
+            if since is None:
+                return False  # NB: the collector counts on from the point before the reset, here too
+            made = since
+        self._exponential[key] = point.time_unix_nano, now
+        if last is None and not self._first(point):
+            return False
+        if last is not None:
+            point.start_time_unix_nano = last[0]
+        point.count, point.zero_count = made.count, made.zero_count
+        if point.HasField("sum") and not math.isnan(point.sum):
+            point.sum = made.sum
+        made.positive.write(point.positive)
+        made.negative.write(point.negative)
+        point.ClearField("min")
+        point.ClearField("max")
+        return True
+
     def _first(self, point: Any) -> bool:
         """Whether the first point of a stream is kept: `auto`, if its stream began after this processor did."""
         start = point.start_time_unix_nano
@@ -270,6 +294,8 @@ class Converter:
             self._numbers.drop("time", before)
             for key in [key for key, last in self._histograms.items() if last.time < before]:
                 del self._histograms[key]
+            for key in [key for key, (last_time, _) in self._exponential.items() if last_time < before]:
+                del self._exponential[key]
 
 
 def work(_settings: Settings, config: Config) -> Work:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from opentelemetry.proto.metrics.v1.metrics_pb2 import NumberDataPoint
 
+from phoenix.engine import exponential
 from phoenix.engine.component import Settings, Work
 from phoenix.engine.config.section import Section
 from phoenix.engine.data import Metrics
@@ -73,15 +74,18 @@ class Accumulator:
 
     @staticmethod
     def _converts(of: MetricOf) -> bool:
-        return of.kind in ("sum", "histogram") and of.data.aggregation_temporality == DELTA
+        return (of.kind == "sum" or of.kind in _ADDERS) and of.data.aggregation_temporality == DELTA
 
     def _metric(self, of: MetricOf) -> bool:
         """Convert one metric; whether all of it is gone."""
         if not self._converts(of):
             return False
         data = of.data
-        add = self._number if of.kind == "sum" else self._histogram
-        keep_points(data.data_points, lambda point: add(of.stream(point), point))
+        if of.kind == "sum":
+            keep_points(data.data_points, lambda point: self._number(of.stream(point), point))
+        else:
+            adder = _ADDERS[of.kind]
+            keep_points(data.data_points, lambda point: self._histogram(of.stream(point), point, adder))
         data.aggregation_temporality = CUMULATIVE
         return not data.data_points
 
@@ -183,7 +187,7 @@ class Accumulator:
             for stream in [stream for stream, known in self._histograms.items() if known.heard_s < before]:
                 del self._histograms[stream]
 
-    def _histogram(self, stream: bytes, point: Any) -> bool:
+    def _histogram(self, stream: bytes, point: Any, add: Adder) -> bool:
         known = self._histograms.get(stream)
         if known is None:
             if not self._room():
@@ -196,7 +200,7 @@ class Accumulator:
         so_far = known.point
         if point.start_time_unix_nano < so_far.start_time_unix_nano or point.time_unix_nano <= so_far.time_unix_nano:
             return False
-        _add_histogram(so_far, point)
+        add(so_far, point)
         so_far.time_unix_nano = point.time_unix_nano
         point.CopyFrom(so_far)
         return True
@@ -240,6 +244,11 @@ def _add_histogram(so_far: Any, point: Any) -> None:
 
 def _plus(one: float, other: float) -> float:
     return one + other
+
+
+Adder: TypeAlias = "Callable[[Any, Any], None]"
+"""Adds a point of a histogram to the sum so far."""
+_ADDERS: dict[str, Adder] = {"histogram": _add_histogram, "exponential_histogram": exponential.add}
 
 
 def work(_settings: Settings, config: Config) -> Work:

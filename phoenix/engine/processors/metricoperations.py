@@ -9,6 +9,7 @@ from typing import Any
 
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 
+from phoenix.engine.exponential import scaled_offset
 from phoenix.engine.merge import merge_points
 from phoenix.engine.ottl.patterns import Pattern
 from phoenix.engine.processors.streams import keep_points
@@ -191,8 +192,6 @@ def _scale_extremes(point: Any, factor: float) -> None:
 def _move_buckets(point: Any, factor: float) -> None:
     """Exponential buckets go to where the middle of the first one lands."""
     point.zero_threshold *= factor
-    base = 2.0 ** (2.0**-point.scale)
     for side in (point.positive, point.negative):
         if side.bucket_counts:
-            middle = (base**side.offset + base ** (side.offset + 1)) / 2 * factor
-            side.offset = math.ceil(math.log(middle) * math.ldexp(math.log2(math.e), point.scale)) - 1
+            side.offset = scaled_offset(point.scale, side.offset, factor)

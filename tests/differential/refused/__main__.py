@@ -67,6 +67,7 @@ def _run(command: list[str], folder: str, timeout_s: float = 20) -> subprocess.C
 def _essence(said: str, folder: str) -> str:
     """Its first sentences, without what differs from run to run: paths, and the order of sets."""
     text = " ".join(_PREFIXES.sub("", said.partition("\n20")[0]).split()).replace(folder, "DIR")
+    text = text.replace(' "', '"') if "duplicate name" in text else text  # either of the two may be found first
     return _SET.sub(lambda match: f"[{' '.join(sorted(match[0][1:-1].split()))}]", text)[:_KEPT]
 
 

@@ -171,7 +171,6 @@ def run_message(processor, metrics):
         ("cumulative_to_delta", "include: {metrics: [a]}", "match_type must be set if metrics are supplied"),
         ("cumulative_to_delta", "include: {match_type: strict}", "metrics must be supplied if match_type is set"),
         ("cumulative_to_delta", "include: {metric_types: [gauge]}", "found invalid metric type in metric_types: gauge"),
-        ("cumulative_to_delta", "include: {metric_types: [exponentialhistogram]}", "does not convert exponential"),
         ("cumulative_to_delta", "initial_value: none", "is not one of 'auto', 'keep', 'drop'"),
         ("delta_to_cumulative", "max_stale: 0s", "max_stale must be a positive duration"),
         ("delta_to_cumulative", "max_streams: -1", "must be 0 or more"),

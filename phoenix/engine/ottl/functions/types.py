@@ -29,8 +29,12 @@ def _one(convert: Callable[[Value], Value]) -> Callable[[Getter], Getter]:
     return build
 
 
-def _int(value: Value) -> Value:
-    """An int64, nil where there is none."""
+def int_of(value: Value) -> Value:
+    """The value read as an int64, nil where there is none in it.
+
+    Raises:
+        OttlError: it is of a type that is never read as one.
+    """
     match value:
         case bool():
             return int(value)
@@ -146,7 +150,7 @@ TYPES = by_identity(
     Function("IsBool", params("target:boolean"), _is_kind(bool)),
     Function("IsMap", params("target:mapping"), _is_kind(dict)),
     Function("IsList", _TARGET, _is_kind(list)),
-    Function("Int", _TARGET, _one(_int)),
+    Function("Int", _TARGET, _one(int_of)),
     Function("Double", params("target:double_like"), _one(double_of)),
     Function("Bool", params("target:bool_like"), _one(bool_of)),
     Function("String", _TARGET, _one(_string)),
