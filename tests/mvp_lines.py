@@ -163,7 +163,12 @@ SECTIONS = (
                 "Profile names are standard: realistic (normal), high-cardinality (high-card)",
                 "unit/loadmodel/test_catalogue.py",
             ),
-            Line("Profiles spike and steady (process-churn)", later=JUDGE),
+            line(
+                "Profiles spike and steady (process-churn)",
+                "unit/loadmodel/test_catalogue.py",
+                "process/loadgen/test_emitter.py",
+                "e2e/test_process_source.py",
+            ),
             line("Duration follows the experiment", "process/loadgen", "unit/controllers/test_timeline.py"),
             line("Process cleanup is verified", PROMOTED, STOP),
             line("Load is part of the experiment's spec", PROMOTED, MENDED),
