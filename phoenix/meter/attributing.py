@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from phoenix.meter import observing
@@ -11,6 +12,8 @@ from phoenix.promql.syntax import Matcher
 from phoenix.promql.vectors import NAME, Vector
 from phoenix.samples.model import ContributionRow
 
+_LABEL = re.compile("[a-zA-Z_][a-zA-Z0-9_]*")
+"""Names that `without` takes unquoted, in every version."""
 _MAX_METRICS, _MAX_LABELS = 10, 30
 
 
@@ -44,7 +47,8 @@ async def _labels(
     selected: set[str],
 ) -> list[ContributionRow]:
     known = await client.label_names([observing.selector(matchers, name) for name in names], span.start_ms, span.end_ms)
-    labels = [label for label in known if label != NAME and label not in selected][:_MAX_LABELS]
+    labels = [label for label in known if _LABEL.fullmatch(label) and label != NAME and label not in selected]
+    labels = labels[:_MAX_LABELS]
     if not labels:
         return []
     left = _by_label(await client.query(observing.without_label(matchers, span, names, labels), span.at_ms))

@@ -6,6 +6,7 @@ That is how one Prometheus holds all variants: each query is asked once a varian
 from __future__ import annotations
 
 import math
+import re
 
 from phoenix.promql.syntax import (
     Aggregate,
@@ -21,6 +22,9 @@ from phoenix.promql.syntax import (
     Text,
     quoted,
 )
+
+_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
+"""What may stand before the braces; any other name stands within them."""
 
 
 def show(expr: Expr, more: tuple[Matcher, ...] = ()) -> str:
@@ -57,7 +61,7 @@ def _selector(selector: Selector, more: tuple[Matcher, ...]) -> str:
     matchers = [*selector.matchers, *more]
     inner = f"{{{','.join(map(str, matchers))}}}" if matchers or not selector.name else ""
     span = f"[{selector.range_ms}ms]" if selector.range_ms is not None else ""
-    if selector.name and ":" not in selector.name and not selector.name.replace("_", "a").isalnum():
+    if selector.name and not _NAME.fullmatch(selector.name):
         inner, name = f"{{{','.join(map(str, [Matcher('__name__', '=', selector.name), *matchers]))}}}", ""
     else:
         name = selector.name
