@@ -84,6 +84,7 @@ differential: $(STAMP) ## run every differential case on the real Collector (mak
 	@$(BIN)/python -m tests.differential.refused
 	@$(BIN)/python -m tests.differential.realtemplates
 	@$(BIN)/python -m tests.differential.probes
+	@$(BIN)/python -m tests.differential.page
 
 bench: $(STAMP) ## measured comparisons, each a ratio in one run
 	@$(BIN)/python -m benchmarks
