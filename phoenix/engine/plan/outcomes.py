@@ -106,7 +106,7 @@ class Outcomes:
             Untraceable: what becomes of them cannot be told so.
             ConsumeError: a processor refuses them.
         """
-        single = _request(data, rows, chosen)
+        single = request_of(data, rows, chosen)
         if ExportMetricsServiceRequest.FromString(single).SerializeToString() != single:
             raise Untraceable("encoded in another way")
         rules = self._learn_rules(single)
@@ -220,7 +220,7 @@ class _Zeros:
         return 0
 
 
-def _request(data: bytes, rows: Rows, chosen: Iterable[int]) -> bytes:
+def request_of(data: bytes, rows: Rows, chosen: Iterable[int]) -> bytes:
     """A request of these rows alone, in order."""
     resources: dict[int, dict[int, dict[int, list[bytes]]]] = {}
     for row in chosen:

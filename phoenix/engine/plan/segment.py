@@ -13,6 +13,7 @@ from phoenix.engine.errors import ConsumeError
 from phoenix.engine.plan.byseries import BySeries, steps_allow
 from phoenix.engine.plan.learn import learn
 from phoenix.engine.plan.shape import Shape, Shapes, Strangers
+from phoenix.engine.plan.streamrows import StreamRows
 from phoenix.engine.plan.template import Template
 from phoenix.engine.plan.times import TimeLaw, aligned, law_of
 from phoenix.engine.plan.trace import Untraceable, numbered, numbers_of, points_of_request, tracing
@@ -204,6 +205,10 @@ class _Deciding:
             shape.plans[self] = law, template
 
 
+_SEEN = object()
+"""A shape met once, by a stage that could work on it by its rows."""
+
+
 class _Remembering:
     """One stage that remembers points."""
 
@@ -211,17 +216,27 @@ class _Remembering:
         self._stage = stage
         self._in_place = in_place
         self._shapes = shapes
+        self._by_rows = StreamRows(in_place)
+        self._strangers = Strangers()
 
     def knows(self, shape: Shape) -> bool:
-        return shape.plans.get(self) is not None
+        return shape.plans.get(self) not in (None, _SEEN)
+
+    def _bound(self, metrics: Metrics) -> Any:
+        """What the stage works on of a request; None: it goes the ordinary way."""
+        shape = _shape(metrics, self._shapes)
+        if shape is None:
+            often = self._shapes is not None and self._strangers.often(metrics.encoded())
+            return self._by_rows.bind(metrics.encoded()) if often or self._by_rows.warm else None
+        if self not in shape.plans and self._by_rows.warm:
+            shape.plans[self] = _SEEN  # it may not come again
+            return self._by_rows.bind(metrics.encoded())
+        if shape.plans.get(self, _SEEN) is _SEEN:
+            shape.plans[self] = self._in_place.bind(metrics, shape)
+        return shape.plans[self]
 
     def do(self, metrics: Metrics) -> tuple[Metrics | None, bool]:
-        shape, before = _shape(metrics, self._shapes), metrics.points
-        bound: Any = None
-        if shape is not None:
-            if self not in shape.plans:
-                shape.plans[self] = self._in_place.bind(metrics, shape)
-            bound = shape.plans[self]
+        before, bound = metrics.points, self._bound(metrics)
         done, result = self._in_place.apply(metrics.encoded(), bound) if bound is not None else (False, None)
         if not done:
             self._stage.incoming.add(before)

@@ -8,58 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality
 
 from phoenix.engine.data import Metrics
+from phoenix.engine.plan.bound import Bound, Flags, Words
 from phoenix.engine.plan.shape import Shape, starts_with_time
 from phoenix.engine.processors.streams import NO_RECORDED_VALUE, MetricOf, drop_metrics, metrics_of
 from phoenix.otlp.layout import INTEGER, Offsets
 from phoenix.otlp.repeats import words_of
 
-Flags: TypeAlias = npt.NDArray[np.bool_]
-Words: TypeAlias = npt.NDArray[np.uint64]
+__all__ = ["CUMULATIVE", "DELTA", "Bound", "Flags", "Words", "bind", "rewritten"]
 _TEMPORALITY_TAG = 0x10
 _WORD = 8
 CUMULATIVE = AggregationTemporality.AGGREGATION_TEMPORALITY_CUMULATIVE
 DELTA = AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA
-
-
-@dataclass(slots=True)
-class Bound:
-    """Number points of one shape that a processor works on, in order; arrays have shape (n,).
-
-    `start`, `time` and `value` are places of 8-byte words in the payload, `number` counts all points of the payload.
-    """
-
-    shape: Shape
-    start: Offsets
-    time: Offsets
-    value: Offsets
-    integer: Flags
-    recorded: Flags
-    """false for points that only say that their series has ended"""
-    number: Offsets
-    streams: list[bytes]
-    keys: list[bytes]
-    """everything in a point but times and values, as it is encoded"""
-    temporality: Offsets
-    """places of the byte in each metric that holds them"""
-    rows: Offsets
-    """of the processor's table; -1: not known"""
-    version: int = -1
-    """of the table when `rows` were found"""
-    left: Shape | None = None
-    """of what leaves, if nothing is dropped"""
-
-    def columns(self, data: bytes) -> tuple[Words, Words, Words]:
-        """Start times, times and values of a payload of the shape, as they are encoded."""
-        words = words_of(data)
-        return words[self.start], words[self.time], words[self.value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +94,8 @@ def bind(metrics: Metrics, shape: Shape, wants: Callable[[MetricOf], bool], temp
     keys = [data[at:end] for at, end in zip(places.key[number].tolist(), places.tail[number].tolist(), strict=True)]
     integer = np.frombuffer(data, np.uint8)[value - 1] == INTEGER
     return Bound(
-        shape, start, places.time[number], value, integer, np.array(recorded, np.bool_), number, streams, keys,
-        _offsets(bytes_at), np.full(len(number), -1, np.int64),
+        shape, shape.points, start, places.time[number], value, integer, np.array(recorded, np.bool_), number, streams,
+        keys, _offsets(bytes_at), np.full(len(number), -1, np.int64),
     )  # fmt: skip
 
 
@@ -161,10 +126,10 @@ def rewritten(
     made = bytes(out)
     if zeros or not kept.all():
         return _thinned(made, bound, kept)
-    if bound.left is None:
+    if bound.left is None and bound.shape is not None:
         template = np.frombuffer(made.ljust(-(-len(made) // _WORD) * _WORD, b"\0"), np.uint64)
         bound.left = Shape(template, bound.shape.fixed, bound.shape.lanes, bound.shape.points)
-    return Metrics(made, None, bound.shape.points, bound.left)
+    return Metrics(made, None, bound.points, bound.left)
 
 
 def _thinned(data: bytes, bound: Bound, kept: Flags) -> Metrics | None:

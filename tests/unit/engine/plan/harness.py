@@ -72,7 +72,7 @@ class Both:
             for segment in self.on.run._segments:
                 segment._shapes.find = lambda _data: None
                 segment._strangers.often = lambda _data: True
-                if (plans := segment._by_series) is not None and hasattr(plans, "_agreed"):
+                if (plans := getattr(segment, "_by_series", None)) is not None:
                     plans._agreed = 10
 
     async def give(self, message_or_bytes):

@@ -46,9 +46,9 @@ class Clock:
         return self.now_s
 
 
-def clocked(*processors):
+def clocked(*processors, by_series=False):
     """Both, with a clock that only the test moves."""
-    clock, both = Clock(), Both(*processors)
+    clock, both = Clock(), Both(*processors, by_series=by_series)
     for run in (both.on, both.off):
         for stage in run.stages:
             state = stage.work.in_place
@@ -262,6 +262,27 @@ async def test_modelled_processes_are_rolled_up_by_plan():
             assert tick < 3 or planned == payload.points
 
 
+async def test_processes_that_come_and_go_are_rolled_up_by_plan():
+    churn = {"every": "1s", "fraction": 0.1}
+    load = Load(read_model({"model": "M2", "size": "S", "hosts": 1, "churn": churn}), seed=3, interval_s=1.0)
+    load.start(T0)
+    both = Both(*ROLLUP, by_series=True)
+    planned = []
+    for tick in range(8):
+        (payload,) = load.tick(T0 + tick * SECOND)
+        planned.append((await both.give(bytes(payload.data)))[1] == payload.points)
+    assert planned[4:] == [True] * 4
+
+
+async def test_streams_known_by_their_rows_get_stale_too():
+    clock, both = clocked(("cumulativetodelta", "initial_value: drop\nmax_staleness: 10s"), by_series=True)
+    for tick in range(30):
+        clock.now_s += 1 if tick != 20 else 30
+        series = {"a": 3 * tick, "b": tick} | ({f"c{tick}": 1} if tick % 3 else {})
+        left, _ = await both.give(request(counters(series, int(clock.now_s - T0 / 1e9))))
+        assert (left is None) == (tick in (0, 20))
+
+
 SERIES = st.dictionaries(st.sampled_from("abcd"), st.integers(0, 3), min_size=1, max_size=4)
 
 
@@ -270,12 +291,13 @@ SERIES = st.dictionaries(st.sampled_from("abcd"), st.integers(0, 3), min_size=1,
     repeat=st.integers(1, 4),
     chain=st.sampled_from([[TO_DELTA], [TO_DELTA, TO_CUMULATIVE], ROLLUP, [("cumulativetodelta", ""), TRUNCATED]]),
     floats=st.booleans(),
+    by_series=st.booleans(),
     seed=st.integers(0, 99),
 )
-@settings(max_examples=50, deadline=None)
-async def test_any_series_over_time(ticks, repeat, chain, floats, seed):
+@settings(max_examples=70, deadline=None)
+async def test_any_series_over_time(ticks, repeat, chain, floats, by_series, seed):
     rng = random.Random(seed)
-    both = Both(*chain)
+    both = Both(*chain, by_series=by_series)
     totals = dict.fromkeys("abcd", 0)
     for tick in range(len(ticks) * repeat):
         message = ExportMetricsServiceRequest()
