@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from phoenix.aio.clock import SYSTEM_CLOCK, Clock
@@ -54,6 +55,11 @@ class Expectations:
         self._clock = clock
         self._pending: dict[ObjectKey, _Writes] = {}
 
+    @property
+    def remembered(self) -> int:
+        """Number of keys of which writes are remembered."""
+        return len(self._pending)
+
     @contextmanager
     def recording(self, key: ObjectKey) -> Iterator[None]:
         """Note the writes made inside (also by tasks started inside) as those of `key`."""
@@ -64,8 +70,17 @@ class Expectations:
         finally:
             _recording.reset(token)
             if writes.versions:
-                writes.until_s = self._clock.monotonic() + _LIFE_S
+                now_s = self._clock.monotonic()
+                writes.until_s = now_s + _LIFE_S
+                self._pending.pop(key, None)  # the latest is last
                 self._pending[key] = writes
+                self._drop_old(now_s)
+
+    def _drop_old(self, now_s: float) -> None:
+        """Forget what nobody came back for: of an object that is gone, there is no next reconcile."""
+        for key, writes in list(islice(self._pending.items(), 2)):
+            if writes.until_s < now_s:
+                del self._pending[key]
 
     async def settle(self, key: ObjectKey) -> None:
         """Return when the caches show what `key`'s last reconcile wrote. Raises RetryAfter when that takes long."""
