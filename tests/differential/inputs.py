@@ -203,9 +203,35 @@ def far() -> Requests:
     return [add_resource(request, metric, resource={"service.name": "s"})]
 
 
+def stamps() -> Requests:
+    """Pairs of points that differ in a label, as processes do: at one time, at two, with one start and with two."""
+    request = ExportMetricsServiceRequest()
+    pairs_at = {
+        "same": ((0, -1000), (0, -1000)), "times": ((0, -1000), (7, -1000)), "starts": ((0, -1000), (0, -500)),
+        "both": ((0, -1000), (7, -500)), "late": ((1_500_000_000, -1000), (1_900_000_000, -1000)),
+    }  # fmt: skip
+    metrics = []
+    for name, at in pairs_at.items():
+        rows = [({"pid": pid, "state": "user"}, 10 * pid, time, T0 + start) for pid, (time, start) in enumerate(at, 1)]
+        metrics += [
+            number_metric("sum", f"{name}.cumulative", rows),
+            number_metric("sum", f"{name}.delta", rows, temporality=DELTA),
+            number_metric("sum", f"{name}.up.down", rows, monotonic=False),
+            number_metric("gauge", f"{name}.gauge", rows),
+        ]
+        for kind, temporality in (("cumulative", CUMULATIVE), ("delta", DELTA)):
+            shapes = histogram(f"{name}.histogram.{kind}", [({"pid": 1}, [1, 2, 3], 4.5), ({"pid": 2}, [4, 5, 6], 7.5)],
+                               temporality=temporality)  # fmt: skip
+            for point, (time, start) in zip(shapes.histogram.data_points, at, strict=True):
+                point.time_unix_nano, point.start_time_unix_nano = T0 + time, T0 + start
+            metrics.append(shapes)
+    return [add_resource(request, *metrics, resource={"service.name": "s"})]
+
+
 INPUTS: dict[str, Callable[[], Requests]] = {
     "rich": rich, "few": few, "counters": counters, "deltas": deltas,
     "shapes": shapes,
     "ticks": ticks,
     "far": far,
+    "stamps": stamps,
 }  # fmt: skip
