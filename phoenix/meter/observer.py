@@ -24,7 +24,7 @@ from phoenix.meter.observing import Questions, Span
 from phoenix.meter.queries import MAX_SERIES, group
 from phoenix.meter.variant import Stamp
 from phoenix.prometheus.client import Access, PrometheusClient, range_adjustment_ms
-from phoenix.prometheus.errors import PrometheusError, QueryRefused
+from phoenix.prometheus.errors import PrometheusError, QueryRefused, Unreachable
 from phoenix.promql.syntax import Matcher
 from phoenix.samples.model import OutputSample
 from phoenix.samples.reporter import SampleSink
@@ -93,17 +93,21 @@ class Observer:
 
     async def _told(self, start_ns: int) -> list[OutputSample]:
         end_ns = start_ns + self._of.window_ns
-        async with PrometheusClient(await asyncio.to_thread(self._access)) as client:
+        async with PrometheusClient(await asyncio.to_thread(self.access)) as client:
             adjust_ms = range_adjustment_ms(await client.version())
             span = Span(start_ns // _MS, end_ns // _MS, adjust_ms)
             asked = [_Asked(name, matchers, span, start_ns, end_ns) for name, matchers in self._of.selectors.items()]
             return [await self._variant(client, one) for one in asked]
 
-    def _access(self) -> Access:
-        """How the Prometheus is spoken to. Its credentials go by its address: a manifest cannot send them elsewhere."""
+    def access(self) -> Access:
+        """How the Prometheus is spoken to. Credentials go by its address: a manifest cannot send them elsewhere."""
         folder, place = Path(self._of.credentials), urlsplit(self._of.url).netloc
         token, ca = folder / f"{place}.token", folder / f"{place}.ca.crt"
-        text = token.read_text().strip() if self._of.credentials and token.is_file() else ""
+        try:
+            text = token.read_text().strip() if self._of.credentials and token.is_file() else ""
+        except (OSError, ValueError) as error:
+            msg = f"{token} cannot be read: {error}; it is to hold a token for {self._of.url}"
+            raise Unreachable(msg) from error
         ca_file = str(ca) if self._of.credentials and ca.is_file() else ""
         return Access(self._of.url, token=text, ca_file=ca_file, timeout_s=_TIMEOUT_S)
 
