@@ -40,7 +40,7 @@ class Reading:
     folders: int
     """of processes in the state folder"""
     state_rest: float
-    """of the state folder: logs, records, audit"""
+    """of the state folder: logs and records, but for audit.log, which is put aside at 64 MiB and kept four times"""
 
 
 TOLERANCES = {
@@ -72,7 +72,7 @@ async def read(phoenix: Cluster, experiments: int) -> Reading:
         database=database,
         samples=samples,
         folders=sum(1 for _ in (state / "processes").iterdir()),
-        state_rest=_size(state.rglob("*")) - database - samples,
+        state_rest=_size(state.rglob("*")) - database - samples - _size(state.glob("audit.log*")),
     )
 
 
