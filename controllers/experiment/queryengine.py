@@ -31,7 +31,8 @@ def choose_query_engine(experiment: Experiment, hosts: Sequence[Host]) -> tuple[
         return QueryEngine.PROMETHEUS, ""
     lacking = [host.metadata.name for host in hosts if not host.status.prometheus]
     if wanted is QueryEngine.PROMETHEUS and lacking:
-        return wanted, f"spec.analysis.queryEngine: no Prometheus on {', '.join(lacking)}"
+        names = ", ".join(lacking)
+        return wanted, f"spec.analysis.queryEngine: no Prometheus on {names}: tell its agent of one with --prometheus"
     if wanted is QueryEngine.AUTO:
         needed = not lacking and outside_subset(spec.analysis, spec.timing.interval.seconds)
         return (QueryEngine.PROMETHEUS if needed else QueryEngine.EMBEDDED), ""

@@ -154,7 +154,8 @@ class PrometheusClient:
             msg = f"{self.url} gave no answer within {self._access.timeout_s:g}s: is it overloaded?"
             raise Unreachable(msg) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            msg = f"{self.url} cannot be reached: {error}; is it running, and is the URL right?"
+            why = error.os_error.strerror if isinstance(error, aiohttp.ClientConnectorError) else str(error)
+            msg = f"{self.url} cannot be reached: {why}; is it running, and is the URL right?"
             raise Unreachable(msg) from error
 
     async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
