@@ -13,11 +13,12 @@ from datetime import UTC, datetime
 
 from phoenix.analysis import observed, ranking
 from phoenix.analysis.continuity import continuity_of, told
-from phoenix.analysis.cost import Usage, collector_cost, compare_cost, usage_of
+from phoenix.analysis.cost import can_price, collector_cost, compare_cost
 from phoenix.analysis.criteria import NOT_COMPARABLE, Compared, compare, judge_criteria
 from phoenix.analysis.early import find_early_stop
 from phoenix.analysis.model import AnalysisInput, AnalysisOutcome, JudgedVariant
-from phoenix.analysis.totals import Totals, cpu_seconds, top_contributors, totals_of, uss_bytes
+from phoenix.analysis.totals import cpu_seconds, top_contributors, totals_of, uss_bytes
+from phoenix.analysis.usage import usage_of_run
 from phoenix.analysis.validity import Problem, find_problems, input_result, problems_of
 from phoenix.analysis.windows import Joined, join, listed
 from phoenix.api.results import CostResult, CriterionResult, ExperimentResults, VariantResult, Verdict
@@ -94,27 +95,20 @@ def _costs(inputs: AnalysisInput, joined: Joined, compared: Compared, candidate:
     measured_s = len(joined.complete) * inputs.window_ns / 1e9
     hosts = inputs.cost.hosts
 
-    def usage(totals: Totals) -> Usage:
-        return usage_of(
-            active_series=totals.active_series,
-            samples=totals.samples,
-            size_bytes=totals.bytes,
-            measured_s=measured_s,
-            hosts=hosts,
-        )
-
     def collectors(variant: str) -> float | None:
         cpu = cpu_seconds(inputs, joined, variant)
         return collector_cost(
             inputs.cost, cpu / measured_s if cpu is not None else None, uss_bytes(inputs, joined, variant)
         )
 
-    before, after = usage(compared.baseline), usage(compared.totals)
+    before = usage_of_run(inputs, joined, inputs.baseline.name, compared.baseline)
+    after = usage_of_run(inputs, joined, candidate, compared.totals)
     base, cand = collectors(inputs.baseline.name), collectors(candidate)
     added = cand - base if base is not None and cand is not None and not compared.comparison.not_comparable else None
     return [
         compare_cost(name, inputs.price_books[name], before, after, hosts=hosts, added=added)
         for name in observed.priced_books(inputs)
+        if can_price(inputs.price_books[name], before, after)
     ]
 
 

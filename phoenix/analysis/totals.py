@@ -41,8 +41,8 @@ def totals_of(inputs: AnalysisInput, joined: Joined, variant: str) -> Totals | N
     ends = [joined.output[place][last] for place in places]
     windows = [joined.output[place][start] for place in places for start in joined.complete]
     return Totals(
-        streams=sum(_union(end.streams_by_last_window, inputs.measure_from) for end in ends),
-        active_series=sum(_union(end.active_series_by_last_window, inputs.measure_from) for end in ends),
+        streams=sum(union_since(end.streams_by_last_window, inputs.measure_from) for end in ends),
+        active_series=sum(union_since(end.active_series_by_last_window, inputs.measure_from) for end in ends),
         points=sum(sample.points for sample in windows),
         samples=sum(sample.samples for sample in windows),
         bytes=sum(sample.bytes for sample in windows),
@@ -51,7 +51,7 @@ def totals_of(inputs: AnalysisInput, joined: Joined, variant: str) -> Totals | N
     )
 
 
-def _union(by_last_window: Iterable[tuple[int, int]], start: int) -> int:
+def union_since(by_last_window: Iterable[tuple[int, int]], start: int) -> int:
     """Identities seen at or after `start`: each is counted in the last window it was seen in."""
     return sum(count for window, count in by_last_window if window >= start)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from phoenix.apimachinery.meta import KindInfo, PrinterColumn, Resource, Status
 from phoenix.apimachinery.model import Model
+from phoenix.apimachinery.units import Duration
 
 
 class MeterUnit(StrEnum):
@@ -17,6 +18,16 @@ class MeterUnit(StrEnum):
     ACTIVE_SERIES = "activeSeries"  # series-months
     SAMPLES = "samples"  # samples a month
     BYTES = "bytes"  # bytes a month
+    METRIC_NAMES = "metricNames"  # distinct Prometheus metric families a month
+
+
+class WindowStatistic(StrEnum):
+    """What a vendor makes of the series counted in each billing window of a month."""
+
+    MEAN = "Mean"
+    P95 = "P95"
+    P99 = "P99"
+    MAX = "Max"
 
 
 class Confidence(StrEnum):
@@ -44,6 +55,16 @@ class PriceMeter(Model):
     included_per_host: float = Field(
         default=0.0, ge=0, description="units a month that are free for each of cost.hosts, pooled"
     )
+    included_per_metric_name: float = Field(
+        default=0.0, ge=0, description="units a month that are free for each metric name, pooled"
+    )
+    window: Duration | None = Field(
+        default=None,
+        description="billing window in which distinct series are counted (activeSeries only): 1h; absent: the run",
+    )
+    statistic: WindowStatistic = Field(
+        default=WindowStatistic.MEAN, description="what is billed of the counts of a month's windows"
+    )
     included_dpm: float | None = Field(
         default=None,
         gt=0,
@@ -58,6 +79,13 @@ class PriceMeter(Model):
     )
     high_factor: float = Field(default=1.0, ge=1, description="most units billed for each measured")
     tiers: list[PriceTier] = Field(min_length=1, description="marginal tiers, cheapest bound first")
+
+    @model_validator(mode="after")
+    def _windows_are_of_series(self) -> Self:
+        if self.window is not None and (self.unit is not MeterUnit.ACTIVE_SERIES or not self.window.seconds):
+            msg = f"window {self.window}: only activeSeries are counted by windows, longer than 0; leave it out"
+            raise ValueError(msg)
+        return self
 
 
 class PriceBookSpec(Model):

@@ -113,6 +113,9 @@ class CostResult(Model):
     net_saving: float | None = Field(default=None, description="saving less collectorCost")
     confidence: str = Field(default="", description="of the price book")
     inputs: dict[str, float] = Field(default_factory=dict, description="what the sums were made from, units in names")
+    assumptions: list[str] = Field(
+        default_factory=list, description="what was taken to be so: that the run repeats, the fleet, billing windows"
+    )
     formula: str = Field(default="", description="the sum in words")
 
 

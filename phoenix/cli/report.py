@@ -270,6 +270,7 @@ def _bill(bill: CostResult) -> tuple[Grid, list[str]]:
     if bill.collector_cost is not None and bill.net_saving is not None:
         added = money(bill.collector_cost, bill.currency)
         lines.append(f"collectors cost {added} more: {money(bill.net_saving, bill.currency)} saved after that")
+    lines += [f"taken to be so: {text}" for text in bill.assumptions]
     lines += ["", "made from:", *(f"  {line}" for line in inputs.lines(76))]
     return grid, [*lines, "", "formula:", *(f"  {part}" for part in bill.formula.split("; ") if part)]
 

@@ -8,9 +8,14 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from phoenix.analysis.cost import MONTH_S, Usage, collector_cost, compare_cost, price, usage_of
+from phoenix.analysis.cost import MONTH_S, Usage, can_price, collector_cost, compare_cost, price, usage_of
+from phoenix.analysis.totals import totals_of
+from phoenix.analysis.usage import usage_of_run
+from phoenix.analysis.windows import join
 from phoenix.api.analysis import CostSpec
-from phoenix.api.pricebook import PriceBook, PriceBookSpec
+from phoenix.api.pricebook import PriceBook, PriceBookSpec, WindowStatistic
+from phoenix.samples.model import OutputSample
+from tests.unit.analysis.runs import START, WINDOW, Run
 
 CATALOG = Path(__file__).parents[3] / "resources" / "catalog" / "pricebooks.yaml"
 
@@ -138,3 +143,82 @@ def test_collectors_cost_what_they_take_and_nothing_is_made_up() -> None:
     assert collector_cost(spec, 0.5, float(1 << 29)) == pytest.approx(120.0)
     assert collector_cost(spec, None, 1.0) is None
     assert collector_cost(CostSpec(), 0.5, 1.0) is None
+
+
+def test_metric_names_are_billed_and_bring_points_that_are_free() -> None:
+    # Datadog's metric-name pricing with made-up rates: names a month, and points beyond ten million for each of them.
+    by_name = book(
+        {"unit": "metricNames", "tiers": [{"price": 2.0}]},
+        {"unit": "samples", "includedPerMetricName": 10e6, "tiers": [{"price": 0.10, "per": 1e6}]},
+    )
+    bill = price(by_name, Usage(50_000, 900e6, 0, metric_names=40))
+    assert bill.total == pytest.approx(40 * 2.0 + (900 - 400) * 0.10)
+    assert "metricNames: 40 × 2/1" in bill.formula
+    assert can_price(by_name, Usage(1, 1, 1, metric_names=1))
+    assert not can_price(by_name, Usage(1, 1, 1))
+    # Fewer series of the same names and points save nothing there.
+    result = compare_cost("n", by_name, Usage(9, 1e6, 0, metric_names=4), Usage(1, 1e6, 0, metric_names=4), hosts=1)
+    assert result.saving == 0
+
+
+def churning(windows: int, new: int, *, stay: int = 100) -> Usage:
+    """`stay` series throughout, and in each window of 2 s `new` others that are gone in the next."""
+    run = Run(windows=windows)
+    for index, sample in enumerate(run.of(OutputSample, "cand")):
+        ended = [(START + at * WINDOW, new) for at in range(index)]
+        sample.active_series_by_last_window = [*ended, (sample.window_start, stay + new)]
+        sample.metric_names = 3 + index % 2
+    inputs = run.input()
+    joined = join(inputs)
+    totals = totals_of(inputs, joined, "cand")
+    assert totals is not None
+    return usage_of_run(inputs, joined, "cand", totals)
+
+
+@pytest.mark.parametrize(
+    ("statistic", "series"),
+    # 40 windows of 2 s in billing windows of 20 s: each has 100 series and ten times 5.
+    [("Mean", 150.0), ("P95", 150.0), ("P99", 150.0), ("Max", 150.0)],
+)
+def test_series_are_counted_exactly_in_billing_windows(statistic: str, series: float) -> None:
+    usage = churning(40, 5)
+    assert usage.active_series == 100 + 40 * 5
+    assert usage.metric_names == 4
+    meter = {"unit": "activeSeries", "window": "20s", "statistic": statistic, "tiers": [{"price": 1}]}
+    bill = price(book(meter), usage)
+    assert bill.total == series
+    assert f"{statistic.lower()} of counts by 20s: 150 × 1/1" in bill.formula
+
+
+def test_percentiles_drop_the_highest_windows() -> None:
+    counts = churning(40, 0).counts
+    assert counts is not None
+    for index, sample in enumerate(counts.by_host[0]):
+        sample.active_series_by_last_window = [(sample.window_start, 1000 if index == 7 else index)]
+    over = {statistic: counts.over(2.0, statistic) for statistic in WindowStatistic}
+    assert over == {"Mean": (sum(range(40)) - 7 + 1000) / 40, "P95": 38.0, "P99": 1000.0, "Max": 1000.0}
+
+
+def test_a_run_shorter_than_the_billing_window_says_so_and_gives_a_range_for_what_comes_new() -> None:
+    hourly = book({"unit": "activeSeries", "window": "1h", "statistic": "Mean", "tiers": [{"price": 1}]})
+    result = compare_cost("h", hourly, churning(10, 5), churning(10, 0), hosts=1)
+    # Measured 20 s: 100 + 50 series; the rest of the hour, 3,580 s, adds 2.5 a second.
+    assert (result.baseline, result.candidate) == (150.0, 100.0)
+    assert (result.saving, result.saving_low, result.saving_high) == (50.0, 50.0, 50.0 + 2.5 * 3580)
+    assert result.assumptions[:3] == [
+        "the 20 s measured repeat for a month of 30 days",
+        "this run is all there is (cost.hosts 1)",
+        "it is the whole account: tiers and what is included are not used up by others",
+    ]
+    assert result.assumptions[3].startswith(
+        "series are billed as the mean of counts by 1h; this run is shorter than one"
+    )
+    assert result.assumptions[3].endswith("series that come new at its pace would add to it: the range has them")
+    still = compare_cost("h", hourly, churning(10, 0), churning(10, 0, stay=50), hosts=3)
+    assert (still.saving, still.saving_low) == (50.0, None)
+    assert still.assumptions[1] == "the fleet sends 3 times what this run did"
+
+
+def test_a_billing_window_is_of_series() -> None:
+    with pytest.raises(ValueError, match="window 1h: only activeSeries are counted by windows"):
+        book({"unit": "samples", "window": "1h", "tiers": [{"price": 1}]})
