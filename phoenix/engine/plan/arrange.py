@@ -58,7 +58,7 @@ def arrange(data: bytes, rows: Rows, known: Outcomes) -> Arranged | None:
     if not len(kept):
         return Arranged(Template(None, (), _until_nothing(counts)), settled=True)
     tree, made = _tree(rows, kept, known)
-    rank = np.full(len(rows.spots), -1, np.int64)
+    rank = np.full(len(rows.frames), -1, np.int64)
     order = [place for scopes in tree.values() for metrics in scopes.values() for place in metrics.values()]
     rank_of = np.empty(len(made), np.int64)
     rank_of[order] = np.arange(len(order))
@@ -100,12 +100,11 @@ def _tree(rows: Rows, kept: Offsets, known: Outcomes) -> tuple[_Tree, _Metrics]:
     tree: _Tree = {}
     made = _Metrics()
     for place in np.unique(rows.metric[kept]).tolist():
-        spot = rows.spots[place]
-        one: Made = spot.frame.made
+        one: Made = rows.frames[place].made
         names: tuple[Hashable, ...] = (
             (one.resource.identity, one.scope.identity, one.identity)
             if known.compact
-            else (spot.resource, spot.scope, place)
+            else (rows.resource_of[place], rows.scope_of[place], place)
         )
         metrics = tree.setdefault(names[0], {}).setdefault(names[1], {})
         group = metrics.setdefault(names[2], len(made))

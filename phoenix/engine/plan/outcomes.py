@@ -149,7 +149,7 @@ class Outcomes:
             for scope in resource.scope_metrics:
                 for metric in scope.metrics:
                     place = self._learn_metric(metric, rows, chosen)
-                    if rows.spots[place].frame.made is None:
+                    if rows.frames[place].made is None:
                         frames[place] = _alone(resource, scope, metric)
         merged = self._merged(request, rows, chosen)
         for place, alone in frames.items():
@@ -157,7 +157,7 @@ class Outcomes:
             for step in self._steps:
                 if step.how == "compact":
                     left = step.run(left) if left else None
-            rows.spots[place].frame.made = _made(left.message(), place in merged) if left else None
+            rows.frames[place].made = _made(left.message(), place in merged) if left else None
 
     def _learn_metric(self, metric: Metric, rows: Rows, chosen: list[int]) -> int:
         """Learn keys of one metric; returns which of the payload's it was."""
@@ -225,16 +225,17 @@ def request_of(data: bytes, rows: Rows, chosen: Iterable[int]) -> bytes:
     resources: dict[int, dict[int, dict[int, list[bytes]]]] = {}
     for row in chosen:
         metric = int(rows.metric[row])
-        spot = rows.spots[metric]
         point = _framed(b"\x0a", data[rows.at[row] : rows.end[row]])
-        resources.setdefault(spot.resource, {}).setdefault(spot.scope, {}).setdefault(metric, []).append(point)
+        resources.setdefault(rows.resource_of[metric], {}).setdefault(rows.scope_of[metric], {}).setdefault(
+            metric, []
+        ).append(point)
     parts = []
     for scopes in resources.values():
         inner = []
-        resource = rows.spots[next(iter(next(iter(scopes.values()))))].frame.scope.resource
+        resource = rows.frames[next(iter(next(iter(scopes.values()))))].scope.resource
         for metrics in scopes.values():
-            bodies = [_framed(b"\x12", _metric(rows.spots[place].frame, points)) for place, points in metrics.items()]
-            scope = rows.spots[next(iter(metrics))].frame.scope
+            bodies = [_framed(b"\x12", _metric(rows.frames[place], points)) for place, points in metrics.items()]
+            scope = rows.frames[next(iter(metrics))].scope
             inner.append(_framed(b"\x12", scope.prefix + b"".join(bodies) + scope.suffix))
         parts.append(_framed(b"\x0a", resource.prefix + b"".join(inner) + resource.suffix))
     return b"".join(parts)

@@ -2,7 +2,8 @@
 
 Where a payload's shape is new because some of its series are, most of them have been seen before. A walk over the
 payload looks up each point's key (attributes, bounds, flags) as one slice of bytes, under its metric, scope and
-resource, also as bytes; nothing known is decoded. Bounded: beyond MAX_SERIES all is forgotten and learned anew.
+resource, also as bytes; nothing known is decoded. A resource that came before as it is, but for times and values, is
+recognised as a whole. Bounded: beyond MAX_SERIES all is forgotten and learned anew.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from phoenix.otlp.model import MetricType
 from phoenix.otlp.walk import Irregular, guess_points_end
 from phoenix.otlp.wire import LENGTH, fields, varint
 
-MAX_SERIES = 400_000
-"""About 400 bytes each with what is kept for them."""
+MAX_SERIES = 250_000
+"""About 900 bytes each with what is kept for them."""
 _FIRST, _LIST, _SCHEMA_URL, _METADATA = 0x0A, 0x12, 0x1A, 0x62
+_MOST_BLOCK_BYTES = 1 << 20
 _HEADER = (0x0A, 0x12, 0x1A)
 _DATA = {type << 3 | LENGTH: type for type in MetricType if type}
 
@@ -66,22 +68,41 @@ class ResourceFrame:
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
-    """A metric of the payload: which resource and scope of the payload it is in, and its first point."""
+class _Block:
+    """A resource as it last came: offsets are from its begin."""
 
-    frame: MetricFrame
-    resource: int
-    scope: int
-    first: int
+    size: int
+    fixed: list[tuple[int, int, bytes]]
+    """what must be the same: all but times and values, and tags, which are checked for all points at once"""
+    frames: list[MetricFrame]
+    counts: list[int]
+    scopes: list[int]
+    series: list[int]
+    at: list[int]
+    end: list[int]
+    layouts: list[Layout]
+
+    def fits(self, data: bytes, start: int) -> bool:
+        """Whether the resource that begins there is the same."""
+        for at, end, piece in self.fixed:  # noqa: SIM110 (half the cost of all() with a generator)
+            if data[start + at : start + end] != piece:
+                return False
+        return True
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
     """The points of one payload in order; arrays have shape (points,)."""
 
-    spots: list[Spot]
+    frames: list[MetricFrame]
+    """by metric of the payload"""
+    resource_of: list[int]
+    """by metric: which resource of the payload it is in"""
+    scope_of: list[int]
+    ends: Offsets
+    """by metric: the row behind its last"""
     metric: Offsets
-    """index into `spots`"""
+    """index into `frames`"""
     series: Offsets
     at: Offsets
     end: Offsets
@@ -101,9 +122,13 @@ class Series:
     def __init__(self, max_series: int = MAX_SERIES) -> None:
         self._max_series = max_series
         self._resources: dict[tuple[bytes, bytes], ResourceFrame] = {}
+        self.layouts: dict[Layout, Layout] = {}
+        """each once, so that they can be told by their identity"""
         self.count = 0
         self.generation = 0
         """another number once all was forgotten"""
+        self.blocks: dict[bytes, _Block] = {}
+        """of each resource the last one, by the bytes before its scopes"""
 
     def read(self, data: bytes) -> Rows | None:
         """The rows of a payload; None: it is not laid out as usual, or not all of its points have a layout."""
@@ -117,7 +142,7 @@ class Series:
 
     def forget(self) -> None:
         """All of them."""
-        self._resources, self.count = {}, 0
+        self._resources, self.blocks, self.count = {}, {}, 0
         self.generation += 1
 
     def resource(self, prefix: bytes, suffix: bytes) -> ResourceFrame:
@@ -134,12 +159,15 @@ class _Walk:
     def __init__(self, owner: Series, data: bytes) -> None:
         self._owner = owner
         self._data = data
-        self._spots: list[Spot] = []
+        self._frames: list[MetricFrame] = []
+        self._resource_of: list[int] = []
+        self._scope_of: list[int] = []
         self._counts: list[int] = []
         self._series: list[int] = []
         self._at: list[int] = []
         self._end: list[int] = []
-        self._layouts: dict[Layout, int] = {}
+        self._layouts: list[Layout] = []
+        self._number_of: dict[int, int] = {}
         self._layout: list[int] = []
         self._new: list[tuple[int, int]] = []
 
@@ -150,18 +178,62 @@ class _Walk:
             raise Irregular("more than resources")
         for place, (start, end) in enumerate(resources):
             prefix_end = _skip(data, start, end, _FIRST)
+            prefix = data[start:prefix_end]
+            block = self._owner.blocks.get(prefix)
+            if block is not None and block.size == end - start and block.fits(data, start):
+                self._again(block, place, start)
+                continue
+            metrics, points = len(self._frames), len(self._at)
             scopes, stop = _children(data, prefix_end, end, _LIST)
-            frame = self._owner.resource(data[start:prefix_end], _schema(data, stop, end))
+            frame = self._owner.resource(prefix, _schema(data, stop, end))
             for inner, inner_end in scopes:
                 self._scope(frame, place, inner, inner_end)
+            self._keep(prefix, start, end, metrics, points)
+        counts = np.array(self._counts, np.int64)
         made = Rows(
-            self._spots, np.repeat(np.arange(len(self._spots)), self._counts), _array(self._series), _array(self._at),
-            _array(self._end), _array(self._layout), list(self._layouts), self._new,
+            self._frames, self._resource_of, self._scope_of, np.cumsum(counts),
+            np.repeat(np.arange(len(counts)), counts), _array(self._series), _array(self._at),
+            _array(self._end), _array(self._layout), self._layouts, self._new,
         )  # fmt: skip
         if not len(made):
             raise Irregular("no points")
         self._check(made)
         return made
+
+    def _again(self, block: _Block, place: int, start: int) -> None:
+        """The rows of a resource that came before."""
+        scope = self._scope_of[-1] + 1 if self._scope_of else 0
+        self._frames += block.frames
+        self._counts += block.counts
+        self._resource_of += [place] * len(block.frames)
+        self._scope_of += [scope + one for one in block.scopes]
+        self._series += block.series
+        self._at += [start + one for one in block.at]
+        self._end += [start + one for one in block.end]
+        self._layout += map(self._number, block.layouts)
+
+    def _keep(self, prefix: bytes, start: int, end: int, metrics: int, points: int) -> None:
+        """Remember a resource: its rows are those from `points` on, its metrics those from `metrics` on."""
+        frames = self._frames[metrics:]
+        if end - start > _MOST_BLOCK_BYTES or not frames or any(frame.mixed for frame in frames):
+            self._owner.blocks.pop(prefix, None)
+            return
+        data, first_scope = self._data, self._scope_of[metrics]
+        layouts = [self._layouts[number] for number in self._layout[points:]]
+        fixed, before = [], start
+        for at, last, layout in zip(self._at[points:], self._end[points:], layouts, strict=True):
+            fixed.append((before - start, at - start, data[before:at]))
+            if layout.tail:
+                fixed.append(
+                    (at + layout.head - start, last - layout.tail - start, data[at + layout.head : last - layout.tail])
+                )
+            before = last if layout.tail else at + layout.head
+        fixed.append((before - start, end - start, data[before:end]))
+        self._owner.blocks[prefix] = _Block(
+            end - start, fixed, frames, self._counts[metrics:], [one - first_scope for one in self._scope_of[metrics:]],
+            self._series[points:], [at - start for at in self._at[points:]],
+            [at - start for at in self._end[points:]], layouts,
+        )  # fmt: skip
 
     def _scope(self, resource: ResourceFrame, place: int, start: int, end: int) -> None:
         data = self._data
@@ -171,7 +243,7 @@ class _Walk:
         scope = resource.scopes.get(key)
         if scope is None:
             scope = resource.scopes[key] = ScopeFrame(resource, *key)
-        number = self._spots[-1].scope + 1 if self._spots else 0
+        number = self._scope_of[-1] + 1 if self._scope_of else 0
         for at, last in metrics:
             self._metric(scope, place, number, at, last)
 
@@ -193,7 +265,9 @@ class _Walk:
         if frame is None:
             frame = scope.metrics[key] = MetricFrame(scope, *key)
         before = len(self._at)
-        self._spots.append(Spot(frame, place, number, before))
+        self._frames.append(frame)
+        self._resource_of.append(place)
+        self._scope_of.append(number)
         self._points(frame, first, points_end)
         if len(self._at) == before:
             raise Irregular("a metric without points")
@@ -203,10 +277,10 @@ class _Walk:
         """The hot loop: two or three bytes of length, one slice, one look-up a point."""
         data, find = self._data, frame.series.get
         add_series, add_at, add_end = self._series.append, self._at.append, self._end.append
-        add_layout, layouts = self._layout.append, self._layouts
+        add_layout = self._layout.append
         layout = frame.layout
         head, tail = (layout.head, layout.tail) if layout else (0, 0)
-        number = layouts.setdefault(layout, len(layouts)) if layout else -1
+        number = self._number(layout) if layout else -1
         while at < stop:
             if data[at] != 10:
                 raise Irregular("more than points")
@@ -224,12 +298,20 @@ class _Walk:
                 layout = frame.layout
                 assert layout is not None
                 head, tail = layout.head, layout.tail
-                number = layouts.setdefault(layout, len(layouts))
+                number = self._number(layout)
             add_series(series)
             add_at(at)
             add_end(end)
             add_layout(number)
             at = end
+
+    def _number(self, layout: Layout) -> int:
+        """Index of a layout in those of the payload."""
+        number = self._number_of.get(id(layout))
+        if number is None:
+            number = self._number_of[id(layout)] = len(self._layouts)
+            self._layouts.append(layout)
+        return number
 
     def _read(self, frame: MetricFrame, at: int, end: int) -> int:
         """Number of the series of a point read with care."""
@@ -239,7 +321,7 @@ class _Walk:
             layout = learn(data, at, end, type_)
             if layout is None or not _usual(layout):
                 raise Irregular("a point without layout")
-            frame.layout = layout
+            frame.layout = self._owner.layouts.setdefault(layout, layout)
         layout = frame.layout
         key = data[at + layout.head : end - layout.tail]
         series = frame.series.get(key)
@@ -259,7 +341,8 @@ class _Walk:
             good = layout.fits(octets, rows.at[chosen], rows.end[chosen])
             if not good.all():
                 for row in chosen[~good].tolist():
-                    rows.spots[rows.metric[row]].frame.mixed = True
+                    rows.frames[rows.metric[row]].mixed = True
+                self._owner.blocks.clear()
                 raise Irregular("points of several layouts")
 
 

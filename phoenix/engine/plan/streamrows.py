@@ -94,8 +94,7 @@ class StreamRows:
     @staticmethod
     def _temporality(rows: Rows, number: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Places of the byte in each metric: it follows the tag behind the last point."""
-        firsts = np.array([spot.first for spot in rows.spots[1:]] + [len(rows)])
-        made: npt.NDArray[np.int64] = rows.end[firsts[np.unique(rows.metric[number])] - 1] + 1
+        made: npt.NDArray[np.int64] = rows.end[rows.ends[np.unique(rows.metric[number])] - 1] + 1
         return made
 
     def _all_known(self, data: bytes, rows: Rows) -> bool:
