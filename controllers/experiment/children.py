@@ -176,7 +176,10 @@ def tee(experiment: Experiment, host: str, to: list[Target], *, emitter_pid: int
         )  # fmt: skip
     else:
         assert source.otlp is not None  # exactly one source is set, and a load and a recording have no tee
-        rendered = otlp_tee(port=source.otlp.port, interval=interval, targets=endpoints, report=report)
+        ports = source.otlp
+        rendered = otlp_tee(
+            port=ports.port, grpc_port=ports.grpc_port, interval=interval, targets=endpoints, report=report
+        )
     return Collector(
         metadata=_meta(experiment, name, process=True, **{LABEL_HOST: host}),
         spec=CollectorSpec(

@@ -17,7 +17,7 @@ from phoenix.api.loadprofile import LoadProfile
 from phoenix.api.pipeline import DeploymentMeasurement, PipelineTemplate
 from phoenix.api.pricebook import PriceBook
 from phoenix.apimachinery.conditions import is_true
-from phoenix.engine import VERSION, check
+from phoenix.engine import VERSION, check, grpcextra
 from phoenix.otlp.errors import QueryError
 from phoenix.pipelines.engines import choose_engine, engine_version
 from phoenix.pipelines.errors import PipelineError
@@ -95,6 +95,7 @@ def resolve_experiment(experiment: Experiment, catalogue: Catalogue) -> Resoluti
             price_books=_price_books(experiment, catalogue.price_books),
             query_engine=query_engine,
         )
+    _check_source(experiment)
     rendered = [_render(experiment, index, catalogue) for index in range(len(experiment.spec.variants))]
     # One engine for all variants, as they are compared.
     engine = choose_engine(experiment.spec.engine, [one.config for one in rendered], of_run)
@@ -109,6 +110,13 @@ def resolve_experiment(experiment: Experiment, catalogue: Catalogue) -> Resoluti
         price_books=_price_books(experiment, catalogue.price_books),
         query_engine=query_engine,
     )
+
+
+def _check_source(experiment: Experiment) -> None:
+    """Whether the tee's receiver can run. Of this installation: a host's agent may still refuse it."""
+    otlp = experiment.spec.source.otlp
+    if otlp is not None and otlp.grpc_port is not None and not grpcextra.available():
+        raise Unresolved("ConfigInvalid", f"spec.source.otlp.grpcPort: {grpcextra.MISSING}; {grpcextra.INSTALL}")
 
 
 def _check_queries(experiment: Experiment, hosts: Sequence[Host]) -> QueryEngine:

@@ -33,9 +33,19 @@ class HostSource(Model):
 
 
 class OtlpSource(Model):
-    """An OTLP/HTTP address to point real senders at; what arrives is teed to every variant."""
+    """An OTLP/HTTP address to point real senders at, and one of OTLP/gRPC; what arrives is teed to every variant."""
 
     port: int | None = Field(default=None, ge=1, le=65535, description="port to listen on; absent: any, see status")
+    grpc_port: int | None = Field(
+        default=None, ge=1, le=65535, description="port for OTLP/gRPC beside, such as 4317; absent: HTTP alone"
+    )
+
+    @model_validator(mode="after")
+    def _two_ports(self) -> Self:
+        if self.grpc_port is not None and self.grpc_port == self.port:
+            msg = "port and grpcPort must differ: each protocol listens on a port of its own"
+            raise ValueError(msg)
+        return self
 
 
 class PrometheusSource(Model):

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 SERVICE = "opentelemetry.proto.collector.metrics.v1.MetricsService"
 METHOD = f"/{SERVICE}/Export"
-_INSTALL = "install it with: pip install 'phoenix-reconciler[grpc]'; or use OTLP over HTTP; or"
+MISSING = "the Embedded engine speaks gRPC by grpcio, which is not installed"
+INSTALL = "install it with: pip install 'phoenix-reconciler[grpc]'; or use OTLP over HTTP"
 
 
 def available() -> bool:
@@ -29,7 +30,7 @@ def available() -> bool:
 def required(section: Section) -> None:
     """Note a fault of the section where gRPC is not installed."""
     if not available():
-        section.fault("", "the Embedded engine speaks gRPC by grpcio, which is not installed", f"{_INSTALL} {OTELCOL}")
+        section.fault("", MISSING, f"{INSTALL}; or {OTELCOL}")
 
 
 def load() -> ModuleType:

@@ -54,10 +54,18 @@ def hostmetrics_tee(
     return _tee("hostmetrics", receiver, interval, targets, report)
 
 
-def otlp_tee(*, port: int | None, interval: str, targets: Mapping[str, str], report: TeeReport) -> Rendered:
-    """A tee of what real senders send to an OTLP/HTTP address; `port` None: one the agent allocates, named `otlp`."""
+def otlp_tee(
+    *, port: int | None, interval: str, targets: Mapping[str, str], report: TeeReport, grpc_port: int | None = None
+) -> Rendered:
+    """A tee of what real senders send to an OTLP/HTTP address, and to one of OTLP/gRPC where `grpc_port` is given.
+
+    `port` None: one the agent allocates, named `otlp`.
+    """
     endpoint = inject.listen_address("otlp") if port is None else f"{inject.ADDRESS}:{port}"
-    return _tee("otlp", inject.otlp_receiver(endpoint), interval, targets, report)
+    receiver = inject.otlp_receiver(endpoint)
+    if grpc_port is not None:
+        receiver["protocols"]["grpc"] = {"endpoint": f"{inject.ADDRESS}:{grpc_port}"}
+    return _tee("otlp", receiver, interval, targets, report)
 
 
 def prometheus_tee(

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
+from urllib.parse import urlsplit
 
 import aiohttp
+import grpc
 import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
+from phoenix.agent.ports import Ports
 from phoenix.api.experiment import Experiment
 from phoenix.api.results import Verdict
+from phoenix.engine.grpcextra import METHOD
 from tests.harness.cluster import Cluster
 from tests.harness.eventually import eventually
 
@@ -37,14 +41,21 @@ def request(time_unix_nano: int, tick: int) -> bytes:
     return built.SerializeToString()
 
 
-async def send(endpoint: str, stop: asyncio.Event) -> None:
-    async with aiohttp.ClientSession() as session:
-        tick = 0
+async def send(endpoint: str, grpc_port: int, stop: asyncio.Event) -> None:
+    """Every other request by gRPC."""
+    async with (
+        aiohttp.ClientSession() as session,
+        grpc.aio.insecure_channel(f"{urlsplit(endpoint).hostname}:{grpc_port}") as channel,
+    ):
+        export, tick = channel.unary_unary(METHOD), 0
         while not stop.is_set():
             body = request(time.time_ns(), tick)
             headers = {"Content-Type": "application/x-protobuf"}
-            async with session.post(f"{endpoint}/v1/metrics", data=body, headers=headers) as answer:
-                assert answer.status == 200
+            if tick % 2:
+                assert await export(body, compression=grpc.Compression.Gzip, timeout=30, wait_for_ready=True) == b""
+            else:
+                async with session.post(f"{endpoint}/v1/metrics", data=body, headers=headers) as answer:
+                    assert answer.status == 200
             tick += 1
             try:
                 async with asyncio.timeout(0.5):
@@ -54,13 +65,14 @@ async def send(endpoint: str, stop: asyncio.Event) -> None:
 
 
 async def test_real_senders_are_teed_and_judged(phoenix: Cluster) -> None:
+    grpc_port = Ports("127.0.0.1").take(["grpc"])["grpc"]
     await phoenix.apply(
         {
             "apiVersion": "phoenix.io/v1alpha1",
             "kind": "Experiment",
             "metadata": {"name": "real"},
             "spec": {
-                "source": {"otlp": {}},
+                "source": {"otlp": {"grpcPort": grpc_port}},
                 "variants": [
                     {"name": "baseline", "role": "Baseline", "pipeline": {"templateRef": {"name": "baseline"}}},
                     {"name": "candidate", "role": "Candidate", "pipeline": {"templateRef": {"name": "http-lean"}}},
@@ -84,7 +96,7 @@ async def test_real_senders_are_teed_and_judged(phoenix: Cluster) -> None:
         look, lambda found: bool(found.status.source_endpoint), within_s=30, what="an address for senders"
     )
     stop = asyncio.Event()
-    sending = asyncio.create_task(send(told.status.source_endpoint, stop))
+    sending = asyncio.create_task(send(told.status.source_endpoint, grpc_port, stop))
     try:
         ended = await eventually(
             look,
@@ -94,7 +106,7 @@ async def test_real_senders_are_teed_and_judged(phoenix: Cluster) -> None:
         )
     finally:
         stop.set()
-        await asyncio.gather(sending, return_exceptions=True)
+        await sending
     assert ended.status.phase != "Failed", ended.status.conditions
     done = await phoenix.until("real", {"Completed", "Failed"})
     assert done.status.verdict == Verdict.PROMOTE, done.status.verdict_reason

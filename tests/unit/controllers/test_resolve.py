@@ -8,8 +8,10 @@ from controllers.experiment.resolve import Catalogue, Unresolved, resolve_experi
 from phoenix.api.collector import Engine
 from phoenix.api.experiment import Experiment
 from phoenix.api.host import Host, HostEngine, HostStatus
+from phoenix.api.sources import ExperimentSource, OtlpSource
 from phoenix.apimachinery.conditions import Condition, ConditionStatus
 from phoenix.apimachinery.meta import ObjectMeta
+from phoenix.engine import grpcextra
 
 HOST = Host(
     metadata=ObjectMeta(name="a"),
@@ -64,3 +66,18 @@ def test_an_exporter_the_engine_has_not_matters_only_where_it_is_kept() -> None:
     with pytest.raises(Unresolved, match="kafka") as refused:
         resolve_experiment(experiment(strange, "Keep"), CATALOGUE)
     assert refused.value.reason == "ConfigInvalid"
+
+
+def test_a_grpc_port_wants_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = experiment(config(), "Keep")
+    asked.spec.source = ExperimentSource(otlp=OtlpSource(port=4318, grpc_port=4317))
+    resolve_experiment(asked, CATALOGUE)
+    monkeypatch.setattr(grpcextra, "available", lambda: False)
+    with pytest.raises(Unresolved, match=r"spec\.source\.otlp\.grpcPort: .*pip install") as refused:
+        resolve_experiment(asked, CATALOGUE)
+    assert refused.value.reason == "ConfigInvalid"
+
+
+def test_two_protocols_have_two_ports() -> None:
+    with pytest.raises(ValueError, match="must differ"):
+        OtlpSource(port=4317, grpc_port=4317)

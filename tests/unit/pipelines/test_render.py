@@ -309,3 +309,12 @@ def test_the_prometheus_tee_scrapes_each_tick_and_is_done_before_the_next() -> N
     assert (job["scrape_interval"], job["scrape_timeout"]) == ("1000ms", "800ms")
     assert job["static_configs"] == [{"targets": ["h:1", "h:2"]}]
     assert found.config["exporters"]["phoenix_tee"]["count_scrapes"] is True
+
+
+def test_a_tee_takes_grpc_where_a_port_is_given() -> None:
+    report = TeeReport(namespace="default", experiment="x", run=1, window="2s", host="h")
+    config_ = otlp_tee(port=None, grpc_port=4317, interval="1s", targets={"a": "http://a"}, report=report).config
+    assert config_["receivers"]["otlp"]["protocols"] == {
+        "http": {"endpoint": OTLP_ADDRESS}, "grpc": {"endpoint": "${phoenix:address}:4317"},
+    }  # fmt: skip
+    assert check(config_) == []
