@@ -16,7 +16,7 @@ from pathlib import Path
 
 from phoenix.meter.queries import MAX_SERIES, AskedQuery, group
 from phoenix.prometheus import process
-from phoenix.prometheus.client import Access, PrometheusClient, range_adjustment_ms
+from phoenix.prometheus.client import Access, PrometheusClient, range_adjustment_ms, worded_for
 from phoenix.prometheus.errors import PrometheusError, QueryRefused
 from phoenix.prometheus.writing import Points, SeriesEncoder
 from phoenix.promql.rewriting import put
@@ -38,6 +38,7 @@ class Answering:
         self._client, self._run = client, run
         self._encoders: dict[str, SeriesEncoder] = {}
         self._stages = list(stages(asked))
+        self._version = version
         self._lookback_ms = window_ns // _MS - range_adjustment_ms(version)
 
     async def complete(self, sample: OutputSample, points: Range) -> OutputSample:
@@ -90,7 +91,8 @@ class Answering:
         """The answer without labels of ours; why there is none, where the query is at fault; or what kept it away."""
         ours = (Matcher(RUN, "=", self._run), Matcher(VARIANT, "=", variant))
         try:
-            found = await self._client.query(put(query.expr, ours, self._lookback_ms), at_ms)
+            text = worded_for(self._version, put(query.expr, ours, self._lookback_ms))
+            found = await self._client.query(text, at_ms)
         except QueryRefused as error:
             return str(error)
         except PrometheusError as error:  # NB: not raised here, where it would leave the other queries to nobody

@@ -23,7 +23,7 @@ from phoenix.meter.observation import Observation
 from phoenix.meter.observing import Questions, Span
 from phoenix.meter.queries import MAX_SERIES, group
 from phoenix.meter.variant import Stamp
-from phoenix.prometheus.client import Access, PrometheusClient, range_adjustment_ms
+from phoenix.prometheus.client import Access, PrometheusClient, range_adjustment_ms, worded_for
 from phoenix.prometheus.errors import PrometheusError, QueryRefused, Unreachable
 from phoenix.promql.syntax import Matcher
 from phoenix.samples.model import OutputSample
@@ -55,6 +55,7 @@ class Observer:
         self._questions = Questions(observation.queries, observation.window_ns // 2 // _MS)
         self._attributed_s: dict[str, float] = {}
         self._patient = True
+        self._version = ""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Report every window of the measured time, then wait for `stop`."""
@@ -94,8 +95,8 @@ class Observer:
     async def _told(self, start_ns: int) -> list[OutputSample]:
         end_ns = start_ns + self._of.window_ns
         async with PrometheusClient(await asyncio.to_thread(self.access)) as client:
-            adjust_ms = range_adjustment_ms(await client.version())
-            span = Span(start_ns // _MS, end_ns // _MS, adjust_ms)
+            self._version = await client.version()
+            span = Span(start_ns // _MS, end_ns // _MS, range_adjustment_ms(self._version))
             asked = [_Asked(name, matchers, span, start_ns, end_ns) for name, matchers in self._of.selectors.items()]
             return [await self._variant(client, one) for one in asked]
 
@@ -152,7 +153,9 @@ class Observer:
         self, client: PrometheusClient, asked: _Asked
     ) -> tuple[dict[str, dict[str, float]], dict[str, str]]:
         lookback_ms = self._of.window_ns // _MS - asked.span.adjust_ms
-        put = self._questions.put(asked.matchers, lookback_ms)
+        put = [
+            (name, worded_for(self._version, text)) for name, text in self._questions.put(asked.matchers, lookback_ms)
+        ]
         found = await asyncio.gather(*(self._answer(client, text, asked.span.at_ms) for _, text in put))
         values: dict[str, dict[str, float]] = {name: {} for name in self._questions.faults}
         problems = dict(self._questions.faults)

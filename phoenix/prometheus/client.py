@@ -20,6 +20,7 @@ import aiohttp
 import orjson
 
 from phoenix.prometheus.errors import QueryRefused, Unreachable
+from phoenix.promql.syntax import FORMER, RENAMED
 from phoenix.promql.vectors import Labels, Vector, vector_of
 
 _REMOTE_WRITE = {
@@ -199,6 +200,11 @@ def range_adjustment_ms(version: str) -> int:
     """
     found = _VERSION.search(version)
     return 0 if found is not None and int(found[1]) >= _NEWER_MAJOR else 1
+
+
+def worded_for(version: str, query: str) -> str:
+    """A query with its functions named as that version names them."""
+    return query if range_adjustment_ms(version) == 0 else query.replace(f"{RENAMED}(", f"{FORMER}(")
 
 
 def _number(text: str) -> float:

@@ -6,6 +6,7 @@ and the search for labels typed and free of it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -19,6 +20,11 @@ from phoenix.promql.errors import PromqlError
 _QUIET = re2.Options()
 _QUIET.log_errors = False  # else the library writes to stderr by itself
 _OPERATORS = {"Equal": "=", "NotEqual": "!=", "Re": "=~", "NotRe": "!~"}
+
+
+FORMER, RENAMED = "holt_winters", "double_exponential_smoothing"
+"""A function that got another name with Prometheus 3.0; the parser knows the later one alone."""
+_FORMERLY = re.compile(rf"\b{FORMER}(?=\s*\()")
 
 
 @dataclass(frozen=True)
@@ -144,7 +150,7 @@ def parse(query: str) -> Expr:
         PromqlError: it is no PromQL.
     """
     try:
-        return _expr(promql_parser.parse(query))
+        return _expr(promql_parser.parse(_FORMERLY.sub(RENAMED, query)))
     except ValueError as error:
         msg = f"not PromQL: {error}: {query.strip()}"
         raise PromqlError(msg) from error

@@ -43,6 +43,7 @@ BOTH = (
 ONLY_REAL = (
     AskedQuery("day", parse("day_of_week(g) * 0 + 1")),
     AskedQuery("sine", parse('sin(g{a="x"} * 0)')),
+    AskedQuery("smoothed", parse('holt_winters(g{a="x"}[8s], 0.5, 0.5) * 0 + 1')),
     AskedQuery("mad", parse("count(present_over_time(c_total[4s]))")),
 )
 
@@ -103,7 +104,12 @@ async def test_what_only_a_real_one_answers(place: Place, tmp_path: Path, monkey
     async with answering(place, ONLY_REAL, run="r", window_ns=WINDOW) as by:
         last = (await completed(ONLY_REAL, place, by))[-1]
     assert last.problem == ""
-    assert last.signals == {"day": {"a=x": 1.0, "a=y": 1.0}, "sine": {"a=x": 0.0}, "mad": {"": 2.0}}
+    assert last.signals == {
+        "day": {"a=x": 1.0, "a=y": 1.0},
+        "sine": {"a=x": 0.0},
+        "smoothed": {"a=x": 1.0},
+        "mad": {"": 2.0},
+    }
 
 
 async def test_one_that_is_killed_makes_a_problem_and_no_loss(
