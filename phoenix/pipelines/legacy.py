@@ -18,6 +18,8 @@ from phoenix.pipelines.shape import check, component_type, misshapen
 
 _ENVIRONMENT = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(:-?[^}]*)?\}")
 _SCHEMES = ("env", "file", "yaml", "http", "https", "phoenix", "param")
+_DAYS = re.compile(r"(\d+)([dw])")
+_GROUP = re.compile(r"(?<!\$)\$\{(\d+)\}")
 _MATCHES = re.compile(r"(?P<path>[\w.]+(?:\[\"[^\"]*\"\])?)\s*(?:=~|\bmatches\b)\s*(?P<pattern>\"(?:[^\"\\]|\\.)*\")")
 _BARE_DURATIONS = frozenset({"timeout", "collection_interval", "check_interval", "initial_delay", "metric_expiration"})
 _GONE: Mapping[str, str] = {
@@ -53,7 +55,8 @@ def convert(config: Mapping[str, Any]) -> Converted:
     made.refused += misshapen(config, "config")
     if made.refused:
         return made
-    for step in (_texts, _logging, _telemetry, _samplers, _grouping, _match_types, _order):
+    for step in (_texts, _logging, _telemetry, _samplers, _grouping, _match_types, _resource_attributes, _paths,
+                 _deltas, _order):  # fmt: skip
         step(made)
     _refuse(made)
     return made
@@ -78,6 +81,10 @@ def _duration(made: Converted, key: str, value: Any, path: str) -> Any:
     if key in _BARE_DURATIONS and isinstance(value, int) and not isinstance(value, bool) and value:
         made.change(path, f"{value} became {value}s")
         return f"{value}s"
+    if key in _BARE_DURATIONS and isinstance(value, str) and (days := _DAYS.fullmatch(value)):
+        hours = int(days[1]) * (24 if days[2] == "d" else 168)
+        made.change(path, f"{value} became {hours}h: durations have no days")
+        return f"{hours}h"
     return value
 
 
@@ -92,6 +99,10 @@ def _text(made: Converted, text: str, path: str) -> str:
     mended = _ENVIRONMENT.sub(environment, text)
     if mended != text:
         made.change(path, "environment variables are written ${env:NAME:-default}")
+    groups = _GROUP.sub(r"$${\1}", mended)
+    if groups != mended:
+        made.change(path, "a group of a pattern is written $${1}: ${1} is a variable")
+        mended = groups
     operators = _MATCHES.sub(lambda found: f"IsMatch({found['path']}, {found['pattern']})", mended)
     if operators != mended:
         made.change(path, "=~ and matches became IsMatch()")
@@ -169,6 +180,48 @@ def _match_types(made: Converted) -> None:
                 made.change(f"receivers.{name}.scrapers.process.{key}", "got match_type: regexp")
 
 
+def _resource_attributes(made: Converted) -> None:
+    """To the process scraper, the only one that has them, from where they do nothing."""
+    for name, settings in (made.config.get("receivers") or {}).items():
+        if component_type(name) not in ("hostmetrics", "host_metrics") or not isinstance(settings, dict):
+            continue
+        scrapers = settings.get("scrapers")
+        process = scrapers.get("process") if isinstance(scrapers, dict) else None
+        for holder in (settings, scrapers):
+            if isinstance(holder, dict) and isinstance(process, dict) and "resource_attributes" in holder:
+                process.setdefault("resource_attributes", holder.pop("resource_attributes"))
+                holder.pop("resource_attributes", None)
+                made.change(f"receivers.{name}.resource_attributes", "moved to scrapers.process")
+
+
+def _paths(made: Converted) -> None:
+    for name, settings in (made.config.get("exporters") or {}).items():
+        if component_type(name) not in ("otlphttp", "otlp_http") or not isinstance(settings, dict):
+            continue
+        endpoint = settings.get("endpoint")
+        if isinstance(endpoint, str) and endpoint.rstrip("/").endswith("/v1/metrics"):
+            settings["endpoint"] = endpoint.rstrip("/").removesuffix("/v1/metrics")
+            made.change(f"exporters.{name}.endpoint", "lost /v1/metrics, which is appended to it")
+
+
+_PROMETHEUS = ("prometheus", "prometheusremotewrite", "prometheus_remote_write")
+
+
+def _deltas(made: Converted) -> None:
+    """Deltas become cumulative again before Prometheus, which drops or replaces them."""
+    for pipeline in _pipelines(made):
+        steps = pipeline.get("processors") or []
+        types = [component_type(step).replace("_", "") for step in steps]
+        to_prometheus = any(component_type(name) in _PROMETHEUS for name in pipeline.get("exporters") or [])
+        if not to_prometheus or "cumulativetodelta" not in types or "deltatocumulative" in types:
+            continue
+        processors = made.config["processors"] = dict(made.config.get("processors") or {})
+        processors.setdefault("deltatocumulative", {})
+        at = types.index("batch") if "batch" in types else len(steps)
+        pipeline["processors"] = [*steps[:at], "deltatocumulative", *steps[at:]]
+        made.change("service.pipelines", "deltatocumulative was added: Prometheus takes no deltas")
+
+
 _PLACE: Mapping[str, int] = {"memory_limiter": 0, "resourcedetection": 1, "resource_detection": 1, "batch": 3}
 
 
@@ -196,7 +249,7 @@ def _refuse(made: Converted) -> None:
             hint = _GONE.get(name) or _GONE.get(component_type(name))
             if hint:
                 made.refused.append(Finding(f"config.{kind}.{name}", "no collector has it", hint, "InvalidPipeline"))
-    meant = {"InvertedFilter", "ValueOfMetric", "NotOttl", "CloudDetector"}
+    meant = {"InvertedFilter", "ValueOfMetric", "AttributesOfMetric", "EndlessCopy", "NotOttl", "CloudDetector"}
     made.refused += [
         Finding(item.path, item.message, item.hint, item.code, Severity.ERROR)
         for item in mistakes(made.config, "config")

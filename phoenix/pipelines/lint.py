@@ -18,16 +18,27 @@ _DURATION_KEYS = frozenset(
 _DELETES = re.compile(r"\b(?:delete_key|delete_matching_keys|keep_keys|keep_matching_keys|limit|truncate_all)\s*\(")
 _AGGREGATES = re.compile(r"\baggregate_on_attribute(?:s|_value)\s*\(")
 _BARE_ENVIRONMENT = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*:-?[^}]*\}")
+_DAYS = re.compile(r"(\d+)([dw])")
 _SCHEMES = ("env", "file", "yaml", "http", "https", "phoenix", "param")
 
 
 def lint(config: Mapping[str, Any], path: str) -> list[Finding]:
     """Warnings about a structurally sound configuration, in its order."""
-    findings = [*_values(config, path), *mistakes(config, path)]
+    findings = [*_values(config, path), *mistakes(config, path), *_unused(config, path)]
     for name, pipeline in config["service"]["pipelines"].items():
         where = f"{path}.service.pipelines.{name}"
         findings += _pipeline(config, dict(pipeline or {}), where)
     return findings
+
+
+def _unused(config: Mapping[str, Any], path: str) -> Iterator[Finding]:
+    """What is defined and stands in no pipeline: collectors take it, and people take it for running."""
+    running = [dict(pipeline or {}) for pipeline in config["service"]["pipelines"].values()]
+    for kind in ("receivers", "processors", "exporters"):
+        used = {name for pipeline in running for name in pipeline.get(kind) or []}
+        for name in section(config, kind):
+            if name not in used:
+                yield _warning(f"{path}.{kind}.{name}", "is in no pipeline", "use it in one, or remove it", "Unused")
 
 
 def _warning(path: str, message: str, hint: str, code: str) -> Finding:
@@ -44,6 +55,11 @@ def _values(node: object, path: str) -> Iterator[Finding]:
                     where, f"{value} without a unit means {value} nanoseconds", f"write {value}s", "BareDuration"
                 )
             else:
+                if key in _DURATION_KEYS and isinstance(value, str) and (days := _DAYS.fullmatch(value)):
+                    hours = int(days[1]) * (24 if days[2] == "d" else 168)
+                    yield _warning(
+                        where, f"{value} has a unit that durations have not", f"write {hours}h", "NoSuchUnit"
+                    )
                 yield from _values(value, where)
     elif isinstance(node, list):
         for index, value in enumerate(node):

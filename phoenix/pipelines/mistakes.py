@@ -21,6 +21,9 @@ _NOT_OTTL = (
 _KEEPS = re.compile(r"keep|important|include|critical|allow|priority|significant|whitelist", re.I)
 _NEGATED = re.compile(r"\bnot\b|!=|<=?", re.I)
 _BARE_VALUE = re.compile(r"(?<![\w.])value(?![\w.])")
+_VALUE_OF_INTEGERS = re.compile(r"\bvalue_double\s*(?:<|==\s*0)")
+_OTHER_PATH = re.compile(r"\bname\b|\btype\b|\bvalue_int\b")
+_COPY = re.compile(r"^\s*copy_metric\s*\((?P<arguments>[^)]*)\)(?:\s*where\b(?P<where>.*))?", re.DOTALL)
 _CLOUD = (
     "ec2",
     "ecs",
@@ -74,6 +77,12 @@ def _filter(name: str, settings: Mapping[str, Any], path: str) -> Iterator[Findi
                 "move it to metrics.datapoint and write value_double or value_int",
                 "ValueOfMetric",
             )
+        if place.startswith("metrics.metric[") and re.search(r"(?<![\w.])(?:datapoint\.)?attributes\[", text):
+            hint = 'move it to metrics.datapoint, or write HasAttrOnDatapoint("key", "value")'
+            yield _warn(f"{path}.{place}", "a metric has no attributes, its points have", hint, "AttributesOfMetric")
+        if _VALUE_OF_INTEGERS.search(text) and not _OTHER_PATH.search(text):
+            hint = "name the metric in the condition, or compare value_int too"
+            yield _warn(f"{path}.{place}", "value_double is 0.0 at every whole number", hint, "DoubleOfIntegers")
     texts = [text for _, text in _conditions(settings)]
     if texts and _KEEPS.search(name.partition("/")[2]) and not any(_NEGATED.search(text) for text in texts):
         yield _warn(
@@ -101,11 +110,13 @@ def _transform(_name: str, settings: Mapping[str, Any], path: str) -> Iterator[F
         where = f"{path}.metric_statements[{index}]"
         if isinstance(group, str):
             yield from _ottl(group, where)
+            yield from _copies(group, where)
         elif isinstance(group, Mapping):
             for key in ("conditions", "statements"):
                 for at, text in enumerate(group.get(key) or []):
                     if isinstance(text, str):
                         yield from _ottl(text, f"{where}.{key}[{at}]")
+                        yield from _copies(text, f"{where}.{key}[{at}]")
 
 
 def _ottl(text: str, path: str) -> Iterator[Finding]:
@@ -113,6 +124,34 @@ def _ottl(text: str, path: str) -> Iterator[Finding]:
     for pattern, message, hint in _NOT_OTTL:
         if pattern.search(bare):
             yield _warn(path, f"{text.strip()[:60]!r} {message}", hint, "NotOttl")
+
+
+def _copies(text: str, path: str) -> Iterator[Finding]:
+    """A copy that its own condition holds for is copied again, as copies are visited too: that never ends."""
+    found = _COPY.match(text)
+    if found is None or not _holds_for_copy(found["arguments"], found["where"]):
+        return
+    hint = 'give the copy a name and write where metric.name == "the original"'
+    yield _warn(path, "the condition holds for the copy, too, which is then copied without end", hint, "EndlessCopy")
+
+
+def _holds_for_copy(arguments: str, where: str | None) -> bool:
+    if where is None:
+        return True
+    given = re.search(r'(?:^\s*|\bname\s*=\s*)"([^"]*)"', arguments)
+    if given is None:  # it has the original's name; another unit or description may tell them apart
+        return not re.search(r"\b(?:unit|description)\b", arguments) or not re.search(r"unit|description", where)
+    name = given[1]
+    if equal := re.findall(r'\bname\s*==\s*"([^"]*)"', where):
+        return name in equal
+    if unequal := re.findall(r'\bname\s*!=\s*"([^"]*)"', where):
+        return name not in unequal
+    if pattern := re.search(r'IsMatch\((?:metric\.)?name,\s*"([^"]*)"\)', where):
+        try:
+            return re.search(pattern[1], name) is not None
+        except re.error:  # RE2's language is not quite Python's
+            return False
+    return True
 
 
 def _groupbyattrs(_name: str, settings: Mapping[str, Any], path: str) -> Iterator[Finding]:
@@ -149,6 +188,11 @@ def _otlphttp(_name: str, settings: Mapping[str, Any], path: str) -> Iterator[Fi
 
 def _hostmetrics(_name: str, settings: Mapping[str, Any], path: str) -> Iterator[Finding]:
     scrapers = settings.get("scrapers")
+    for place, holder in (("", settings), (".scrapers", scrapers if isinstance(scrapers, Mapping) else {})):
+        if "resource_attributes" in holder:
+            hint = "move it under the scraper: scrapers.process.resource_attributes"
+            where = f"{path}{place}.resource_attributes"
+            yield _warn(where, "belongs to a scraper, not here", hint, "MisplacedResourceAttributes")
     process = scrapers.get("process") if isinstance(scrapers, Mapping) else None
     for key in ("include", "exclude"):
         chosen = process.get(key) if isinstance(process, Mapping) else None

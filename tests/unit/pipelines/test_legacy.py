@@ -105,3 +105,55 @@ SERVICE = "service: {pipelines: {metrics: {processors: []}}}"
 def test_what_is_not_of_the_right_form_is_refused_with_its_place(text: str, path: str) -> None:
     made = convert(loaded(text))
     assert [finding.path for finding in made.refused] == [path]
+
+
+MORE = """
+receivers:
+  hostmetrics:
+    collection_interval: 1d
+    resource_attributes: {process.pid: {enabled: false}}
+    scrapers: {process: {}}
+processors:
+  cumulativetodelta: {}
+  transform:
+    metric_statements: [{context: datapoint, statements: ['replace_pattern(attributes["a"], "(x)", "${1}")']}]
+  batch: {}
+exporters:
+  otlphttp: {endpoint: "http://x:4318/v1/metrics"}
+  prometheus: {endpoint: "127.0.0.1:9464"}
+service:
+  pipelines:
+    metrics:
+      receivers: [hostmetrics]
+      processors: [cumulativetodelta, transform, batch]
+      exporters: [otlphttp, prometheus]
+"""
+
+
+def test_days_groups_paths_deltas_and_resource_attributes_are_mended() -> None:
+    made = convert(loaded(MORE))
+    assert made.refused == []
+    receiver = made.config["receivers"]["hostmetrics"]
+    assert receiver == {
+        "collection_interval": "24h",
+        "scrapers": {"process": {"resource_attributes": {"process.pid": {"enabled": False}}}},
+    }
+    assert made.config["exporters"]["otlphttp"] == {"endpoint": "http://x:4318"}
+    steps = made.config["service"]["pipelines"]["metrics"]["processors"]
+    assert steps == ["cumulativetodelta", "transform", "deltatocumulative", "batch"]
+    (group,) = made.config["processors"]["transform"]["metric_statements"]
+    assert group["statements"] == ['replace_pattern(attributes["a"], "(x)", "$${1}")']
+    assert engine.check(made.config, {}) == []
+    assert len(made.changes) == 5
+    again = convert(made.config)
+    assert (again.config, again.changes, again.refused) == (made.config, [], [])
+
+
+def test_a_copy_without_end_and_attributes_of_a_metric_are_refused() -> None:
+    found = loaded(MORE)
+    found["processors"]["transform"] = {"metric_statements": ["copy_metric()"]}
+    found["processors"]["filter"] = {"metrics": {"metric": ['attributes["a"] == "b"']}}
+    found["service"]["pipelines"]["metrics"]["processors"] = ["filter", "transform"]
+    made = convert(found)
+    assert {item.code for item in made.refused} == {"EndlessCopy", "AttributesOfMetric"}
+    assert all(item.hint for item in made.refused)

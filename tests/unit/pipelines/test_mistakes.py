@@ -48,6 +48,14 @@ WRONG = [
      "", "prometheus", "PortClash", "c.exporters.prometheus.endpoint"),
     ("processors: {transform: {metric_statements: ['replace_pattern(a, \"(x)\", \"${1}\")']}}", "transform", "",
      "BracedGroup", "c.processors.transform.metric_statements[0]"),
+    ("processors: {filter: {metrics: {metric: ['attributes[\"a\"] == \"b\"']}}}", "filter", "",
+     "AttributesOfMetric", "c.processors.filter.metrics.metric[0]"),
+    ("processors: {filter: {metrics: {datapoint: ['value_double < 0.1']}}}", "filter", "",
+     "DoubleOfIntegers", "c.processors.filter.metrics.datapoint[0]"),
+    ("processors: {batch: {timeout: 1d}}", "batch", "", "NoSuchUnit", "c.processors.batch.timeout"),
+    ("processors: {batch: {}}", "", "", "Unused", "c.processors.batch"),
+    ("receivers: {hostmetrics: {resource_attributes: {}, scrapers: {process: {}}}, otlp: {}}\nprocessors: {}", "", "",
+     "Unused", "c.receivers.hostmetrics"),
     ("processors: {batch: {timeout: 5}}", "batch", "", "BareDuration", "c.processors.batch.timeout"),
     ("processors: {batch: {}, memory_limiter: {}}", "batch, memory_limiter", "",
      "LateMemoryLimiter", "c.service.pipelines.metrics.processors[1]"),
@@ -66,7 +74,7 @@ def test_a_receiver_filter_without_match_type_and_an_old_telemetry_address() -> 
     found = config("receivers: {otlp: {}, hostmetrics: {scrapers: {process: {include: {names: [a]}}}}}")
     found["service"]["pipelines"]["metrics"]["receivers"] = ["hostmetrics"]
     found["service"]["telemetry"] = {"metrics": {"address": ":8888"}}
-    assert [item.code for item in lint(found, "c")] == ["NoMatchType", "TelemetryAddress"]
+    assert [item.code for item in lint(found, "c")] == ["NoMatchType", "TelemetryAddress", "Unused"]
 
 
 @pytest.mark.parametrize(
@@ -77,8 +85,11 @@ def test_a_receiver_filter_without_match_type_and_an_old_telemetry_address() -> 
             "filter/keep",
             "",
         ),
-        ("processors: {filter/keep: {metrics: {metric: ['name == \"a\"']}}}", "", ""),  # not used
-        ("processors: {filter: {metrics: {datapoint: ['value_double < 0.1']}}}", "filter", ""),
+        (
+            "processors: {filter: {metrics: {datapoint: ['value_double < 1 and metric.name == \"a\"']}}}",
+            "filter",
+            "",
+        ),
         ('processors: {transform: {metric_statements: [\'replace_pattern(a, "x", "$1")\']}}', "transform", ""),
         ("processors: {resourcedetection: {detectors: [env, system]}}", "resourcedetection", ""),
         (
@@ -90,3 +101,38 @@ def test_a_receiver_filter_without_match_type_and_an_old_telemetry_address() -> 
 )
 def test_what_is_right_is_let_be(text: str, processors: str, exporters: str) -> None:
     assert lint(config(text, processors, exporters), "c") == []
+
+
+@pytest.mark.parametrize("place", ["", "scrapers"])
+def test_resource_attributes_belong_to_the_process_scraper(place: str) -> None:
+    found = config("receivers: {hostmetrics: {scrapers: {process: {}}}}")
+    found["service"]["pipelines"]["metrics"]["receivers"] = ["hostmetrics"]
+    settings = found["receivers"]["hostmetrics"]
+    (settings["scrapers"] if place else settings)["resource_attributes"] = {"process.pid": {"enabled": False}}
+    (item,) = lint(found, "c")
+    assert (item.code, item.path) == (
+        "MisplacedResourceAttributes",
+        f"c.receivers.hostmetrics.{place + '.' if place else ''}resource_attributes",
+    )
+
+
+@pytest.mark.parametrize(
+    ("statement", "endless"),
+    [
+        ("copy_metric()", True),
+        ('copy_metric(name="a.copy")', True),
+        ('copy_metric(name="a.copy") where metric.name == "a"', False),
+        ('copy_metric("a.copy") where metric.name == "a"', False),
+        ('copy_metric(name="a") where metric.name == "a"', True),
+        ('copy_metric(name="a.copy") where metric.name != "a.copy"', False),
+        ('copy_metric(name="a.copy") where IsMatch(metric.name, "^a")', True),
+        ('copy_metric(name="copy.of.a") where IsMatch(metric.name, "^a")', False),
+        ('copy_metric(name="b") where metric.type == METRIC_DATA_TYPE_SUM', True),
+        ('copy_metric(unit="ms") where metric.unit == "s"', False),
+        ('copy_metric(unit="ms") where metric.name == "a"', True),
+    ],
+)
+def test_a_copy_of_a_copy(statement: str, endless: bool) -> None:
+    found = config("processors: {transform: {}}", "transform")
+    found["processors"]["transform"]["metric_statements"] = [statement]
+    assert [item.code for item in lint(found, "c")] == ["EndlessCopy"] * endless
