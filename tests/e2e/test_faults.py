@@ -72,6 +72,22 @@ async def test_sigstop_of_the_meter_makes_the_run_invalid(phoenix: Cluster) -> N
     assert done.status.verdict == Verdict.INVALID, done.status.verdict_reason
 
 
+async def test_kill_9_of_the_meter_makes_the_run_invalid_and_says_so(phoenix: Cluster) -> None:
+    name = await phoenix.apply_example("http-microservices.yaml", TIMING)
+    await measured_for(phoenix, name, 2)
+    (meter,) = (await phoenix.client.list(Meter, "default")).items
+    assert meter.status.pid is not None
+    os.kill(meter.status.pid, signal.SIGKILL)
+    done = await phoenix.until(name, {"Completed", "Failed"}, within_s=90)
+    assert done.status.verdict == Verdict.INVALID, done.status.verdict_reason
+    assert done.status.results is not None
+    problems = done.status.results.problems
+    # Another meter came, or none in time: either is told, and what one saw is not averaged with what the other did.
+    assert any("the meter was restarted" in text or "the meter reported no data" in text for text in problems), problems
+    assert done.status.promotion is None
+    await phoenix.quiet()
+
+
 async def test_kill_9_of_the_shim_leaves_workloads_running_and_known(phoenix: Cluster) -> None:
     name = await phoenix.apply_example("http-microservices.yaml", TIMING)
     await measured_for(phoenix, name, 1)

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from phoenix.analysis.intervals import increase, student_t
+from phoenix.analysis.criteria import confidence_of_each
+from phoenix.analysis.intervals import MIXTURE, increase, increase_whenever, sequential_t, student_t
 from phoenix.analysis.judge import analyze
 from phoenix.analysis.model import AnalysisInput, EarlyStop
 from phoenix.api.results import Verdict
@@ -89,6 +90,106 @@ def test_never_unless_wanted_nor_in_a_final_analysis() -> None:
     assert can_stop_early(inputs) is None
     inputs.analysis.early_stop = True
     assert analyze(inputs.model_copy(update={"final": True})).early_stop is None
+
+
+def test_what_decides_nothing_ends_nothing() -> None:
+    run = lossy(100)
+    run.analysis["criteria"][1]["critical"] = False
+    assert can_stop_early(half_way(run)) is None
+
+
+def test_too_few_windows_end_nothing_but_what_is_invalid() -> None:
+    run = lossy(100)
+    run.analysis["minWindows"] = 6
+    assert can_stop_early(half_way(run)) is None
+    run.change(lambda sample: setattr(sample, "late_points", 1), OutputSample, "base", 2)
+    found = can_stop_early(half_way(run))
+    assert found is not None
+    assert found.verdict is Verdict.INVALID
+
+
+def test_a_window_that_may_still_come_is_waited_for() -> None:
+    run = lossy(100).drop(OutputSample, "base", 2)
+    assert can_stop_early(half_way(run)) is None
+
+
+def test_queries_that_can_no_longer_answer_alike() -> None:
+    run = Run()
+    rules = "groups: [{name: g, rules: [{record: 'r:sum', expr: sum by (route) (requests_total)}]}]"
+    run.analysis["rules"] = [{"name": "f", "content": rules}]
+    for variant in run.names:
+        run.change(lambda sample: sample.signals.update({"f/g/r:sum": {"route=/a": 1.0}}), OutputSample, variant)
+    assert can_stop_early(half_way(run)) is None
+    run = Run()
+    run.analysis["rules"] = [{"name": "f", "content": rules}]
+    run.change(lambda sample: sample.signals.update({"f/g/r:sum": {"route=/a": 1.0}}), OutputSample, "base")
+    run.change(lambda sample: sample.signals.update({"f/g/r:sum": {"route=/a": 1.0}}), OutputSample, "cand")
+    run.change(lambda sample: sample.signals.update({"f/g/r:sum": {}}), OutputSample, "cand", 1)
+    found = can_stop_early(half_way(run))
+    assert found is not None
+    # One of five answers so far, and of ten at best.
+    assert "queryLoss cannot come below 0.1 any more, above 0: f/g/r:sum: 1 of 5 values are missing" in found.reason
+
+
+def test_coverage_that_can_no_longer_be_lost_promotes() -> None:
+    run = Run()
+    run.analysis = {"criteria": [{"metric": "criticalCoverage", "min": 0.5}]}
+    found = can_stop_early(half_way(run))
+    assert found is not None
+    assert found == EarlyStop(
+        verdict=Verdict.PROMOTE,
+        reason="cand: criticalCoverage cannot come below 0.5 any more",
+        measure_to=START + 5 * WINDOW,
+    )
+    run.analysis["criteria"].append({"metric": "cardinalityReduction", "min": 0.1})  # series may come until the end
+    assert can_stop_early(half_way(run)) is None
+
+
+def test_several_candidates_are_each_settled_before_a_run_ends() -> None:
+    run = lossy(100, candidates=("cand", "other"))
+    run.change(lambda sample: setattr(sample, "duplicates", 1), OutputSample, "other", 1)
+    found = can_stop_early(half_way(run))
+    assert found is not None
+    assert found.verdict is Verdict.REJECT
+    assert "cand: signalLoss" in found.reason
+    assert "other: 1 duplicates more" in found.reason
+
+
+def test_where_a_run_may_end_early_half_of_the_error_is_for_the_looks_on_the_way() -> None:
+    run = Run(candidates=("one", "two"))
+    run.analysis = {"criteria": [{"metric": "cpuIncrease", "max": 0.1}, {"metric": "memoryIncrease", "max": 0.1}]}
+    assert confidence_of_each(run.input()) == pytest.approx(1 - 0.05 / 4)
+    run.analysis["earlyStop"] = True
+    assert confidence_of_each(run.input()) == pytest.approx(1 - 0.05 / 8)
+
+
+def test_intervals_for_any_time_are_wider_and_come_later() -> None:
+    pairs = [(1.0, 1.0 + 0.01 * (-1) ** at) for at in range(40)]
+    once, always = increase(pairs, 0.95), increase_whenever(pairs, 0.95)
+    assert once is not None
+    assert always is not None
+    assert always.low < once.low < once.high < always.high
+    assert increase_whenever(pairs[:4], 0.95) is None
+
+
+@pytest.mark.parametrize(("number", "expected"), [(10, 4.08), (20, 3.39), (60, 3.23), (200, 3.31)])
+def test_the_bound_for_any_time_by_another_way(number: int, expected: float) -> None:
+    """Where the mixture's likelihood ratio, written as in Gönen and others (2005), reaches 1 / 0.05."""
+    found = sequential_t(0.95, number)
+    assert found is not None
+    assert found == pytest.approx(expected, abs=5e-3)
+    rest, freedom = 1 + number * MIXTURE, number - 1
+    ratio = rest**-0.5 * ((1 + found**2 / freedom) / (1 + found**2 / (freedom * rest))) ** (number / 2)
+    assert ratio == pytest.approx(20)
+
+
+def test_neighbours_that_are_alike_make_intervals_wider() -> None:
+    blocks = [(1.0, 1.02 if at // 5 % 2 else 0.98) for at in range(40)]
+    mixed = [(1.0, 1.02 if at % 2 else 0.98) for at in range(40)]
+    drifting, steady = increase(blocks, 0.95), increase(mixed, 0.95)
+    assert drifting is not None
+    assert steady is not None
+    assert drifting.high - drifting.low > 1.5 * (steady.high - steady.low)
 
 
 @pytest.mark.parametrize(
