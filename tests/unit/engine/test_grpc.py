@@ -5,6 +5,8 @@ import asyncio
 import datetime
 import ipaddress
 import socket
+import subprocess
+import sys
 
 import grpc
 import pytest
@@ -289,6 +291,14 @@ def test_without_the_extra_the_sentence_says_what_to_install(monkeypatch):
     config["exporters"] = {"debug": {}}
     config["service"]["pipelines"]["metrics"]["exporters"] = ["debug"]
     assert check(config) == []
+
+
+def test_who_forks_never_loads_grpc():
+    code = (
+        "import sys, phoenix.shim, phoenix.collector.__main__, phoenix.engine.registry as r\n"
+        "assert r.EXPORTERS['otlp'] and 'grpc' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
 async def test_requests_under_way_are_answered_at_shutdown():
