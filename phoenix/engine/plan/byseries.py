@@ -122,6 +122,4 @@ class BySeries:
         times = rows.at + np.array([one.time for one in rows.layouts])[rows.layout]
         starting = np.array([starts_with_time(one) for one in rows.layouts])[rows.layout]
         starts = np.where(starting, rows.at + 1, -1)
-        changed = np.flatnonzero(rule)
-        found = {number: rules[index] for number, index in enumerate(rule[changed].tolist())}
-        return law(found, times[changed], starts[changed])
+        return law(rules, rule, times, starts)

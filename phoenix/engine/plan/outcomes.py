@@ -20,13 +20,12 @@ from phoenix.engine.component import Work
 from phoenix.engine.data import Metrics
 from phoenix.engine.merge import attributes_key
 from phoenix.engine.plan.rows import MetricFrame, Rows
-from phoenix.engine.plan.times import Rule, aligned, rules_of
+from phoenix.engine.plan.times import KEPT, Rule, aligned, rules_of
 from phoenix.engine.plan.trace import Untraceable, mark_of, numbered, numbers_of, points_of_request, tracing
 from phoenix.otlp.encode import varint
 
 _DELTA = AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA
 UNKNOWN, LEFT = -2, -1
-_KEPT = (("time", 0), ("start", 0))
 _FIELD_NUMBERS = {"gauge": 5, "sum": 7, "histogram": 9}
 
 
@@ -80,7 +79,7 @@ class Outcomes:
         """by series: number of its key as it leaves"""
         self.rule: npt.NDArray[np.int64] = np.zeros(64, np.int64)
         """by series: index into `rules`"""
-        self.rules: list[tuple[Rule, Rule]] = [_KEPT]
+        self.rules: list[tuple[Rule, Rule]] = [KEPT]
         self.keys: list[bytes] = []
         self.alike: npt.NDArray[np.int64] = np.zeros(64, np.int64)
         """by number of a key: equal for those that merge, attributes in whatever order"""

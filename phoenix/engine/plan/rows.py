@@ -185,6 +185,8 @@ class _Walk:
                 continue
             metrics, points = len(self._frames), len(self._at)
             scopes, stop = _children(data, prefix_end, end, _LIST)
+            if not scopes:
+                raise Irregular("a resource without scopes")
             frame = self._owner.resource(prefix, _schema(data, stop, end))
             for inner, inner_end in scopes:
                 self._scope(frame, place, inner, inner_end)
@@ -239,6 +241,8 @@ class _Walk:
         data = self._data
         prefix_end = _skip(data, start, end, _FIRST)
         metrics, stop = _children(data, prefix_end, end, _LIST)
+        if not metrics:
+            raise Irregular("a scope without metrics")
         key = data[start:prefix_end], _schema(data, stop, end)
         scope = resource.scopes.get(key)
         if scope is None:

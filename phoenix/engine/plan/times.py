@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +27,10 @@ _ABOUT_NS = 1_600_000_000 * 10**9
 _MOST_NS = 1 << 60
 Rule = tuple[str, int]
 """What a time is set to: one of the point's times as it came, and the duration it is truncated to (0: it is not)."""
+
+
+KEPT: tuple[Rule, Rule] = (("time", 0), ("start", 0))
+"""Both times stay as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,12 @@ def law_of(work: Work, data: bytes, shape: Shape) -> TimeLaw | None:
         shape: its shape.
     """
     found = rules_of(work, data)
-    return None if found is None else law(found, *_places(shape))
+    if found is None:
+        return None
+    rules = list({KEPT, *found.values()})
+    index = {rule: place for place, rule in enumerate(rules)}
+    which = np.array([index[found.get(number, KEPT)] for number in range(shape.points)], np.int64)
+    return law(rules, which, *_places(shape))
 
 
 def rules_of(work: Work, data: bytes) -> dict[int, tuple[Rule, Rule]] | None:
@@ -107,20 +116,27 @@ def _step(durations_ns: frozenset[int]) -> int | None:
     return step if step < _MOST_NS else None
 
 
-def law(found: Mapping[int, tuple[Rule, Rule]], times: Offsets, starts: Offsets) -> TimeLaw | None:
-    """The rules for points that have their times at these places, by number; starts of -1: there is none."""
-    changes: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    for number, (time_at, start_at) in enumerate(zip(times.tolist(), starts.tolist(), strict=True)):
-        for target, own, rule in zip((time_at, start_at), ("time", "start"), found.get(number, ()), strict=False):
-            name, length = rule
-            if rule == (own, 0):
+def law(rules: Sequence[tuple[Rule, Rule]], which: Offsets, times: Offsets, starts: Offsets) -> TimeLaw | None:
+    """The law for points of which each has a rule.
+
+    Args:
+        rules: what time and start time are set to.
+        which: index of each point's rule, shape (n,).
+        times: places of times, shape (n,).
+        starts: places of start times, -1: there is none.
+    """
+    changes: dict[int, list[tuple[Offsets, Offsets]]] = defaultdict(list)
+    for index in np.unique(which).tolist():
+        chosen = which == index
+        for targets, own, (name, length) in ((times, "time", rules[index][0]), (starts, "start", rules[index][1])):
+            if (name, length) == (own, 0):
                 continue
-            source = time_at if name == "time" else start_at
-            if target < 0 or source < 0:
+            target, source = targets[chosen], (times if name == "time" else starts)[chosen]
+            if (target < 0).any() or (source < 0).any():
                 return None  # the point would get, or lose, a field
             changes[length].append((target, source))
-    arrays = {length: np.array(rows, np.int64).T.copy() for length, rows in changes.items()}
-    return TimeLaw(tuple(Change(targets, sources, length) for length, (targets, sources) in arrays.items()))
+    made = {length: [np.concatenate(side) for side in zip(*pairs, strict=True)] for length, pairs in changes.items()}
+    return TimeLaw(tuple(Change(targets, sources, length) for length, (targets, sources) in made.items()))
 
 
 def _places(shape: Shape) -> tuple[Offsets, Offsets]:

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
-from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality
+from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, Metric, ResourceMetrics, ScopeMetrics
 
 from phoenix.engine.data import Metrics
 from phoenix.engine.plan.bound import Bound, Flags, Words
 from phoenix.engine.plan.shape import Shape, starts_with_time
-from phoenix.engine.processors.streams import NO_RECORDED_VALUE, MetricOf, drop_metrics, metrics_of
+from phoenix.engine.processors.streams import NO_RECORDED_VALUE, MetricOf, drop_items, metrics_of
 from phoenix.otlp.layout import INTEGER, Offsets
 from phoenix.otlp.repeats import words_of
 
@@ -58,8 +58,8 @@ class _Places:
 def bind(metrics: Metrics, shape: Shape, wants: Callable[[MetricOf], bool], temporality: int) -> Bound | None:
     """What of a shape a processor works on; None: its payloads go the ordinary way.
 
-    So it is where anything but number points with start times is wanted, where a stream comes twice, and where upb
-    would encode the payload otherwise than its sender did.
+    So it is where anything but number points with start times is wanted, where a stream comes twice, where something is
+    empty, and where upb would encode the payload otherwise than its sender did.
 
     Args:
         metrics: a payload of the shape.
@@ -68,7 +68,7 @@ def bind(metrics: Metrics, shape: Shape, wants: Callable[[MetricOf], bool], temp
         temporality: which every wanted metric has.
     """
     data, message = metrics.encoded(), metrics.message()
-    if message.SerializeToString() != data:
+    if message.SerializeToString() != data or not _full(message):
         return None
     places = _Places.of(shape)
     wanted: list[int] = []
@@ -97,6 +97,14 @@ def bind(metrics: Metrics, shape: Shape, wants: Callable[[MetricOf], bool], temp
         shape, shape.points, start, places.time[number], value, integer, np.array(recorded, np.bool_), number, streams,
         keys, _offsets(bytes_at), np.full(len(number), -1, np.int64),
     )  # fmt: skip
+
+
+def _full(request: ExportMetricsServiceRequest) -> bool:
+    """Whether there is no resource without scopes and no scope without metrics: a run would drop them."""
+    return all(
+        resource.scope_metrics and all(scope.metrics for scope in resource.scope_metrics)
+        for resource in request.resource_metrics
+    )
 
 
 def _offsets(numbers: list[int]) -> Offsets:
@@ -135,20 +143,32 @@ def rewritten(
 def _thinned(data: bytes, bound: Bound, kept: Flags) -> Metrics | None:
     """Without the points that are not kept, and what is empty then."""
     request: ExportMetricsServiceRequest = ExportMetricsServiceRequest.FromString(data)
-    gone = bound.number[~kept]
-    first = 0
+    gone = [*bound.number[~kept].tolist(), bound.points]
+    first = place = 0
 
-    def metric_gone(of: MetricOf) -> bool:
-        nonlocal first
-        points = of.data.data_points
-        low, high = np.searchsorted(gone, (first, first + len(points)))
-        marked = (gone[low:high] - first).tolist()
-        first += len(points)
-        if marked and len(marked) == len(points):
-            del points[:]
+    def metric_gone(metric: Metric) -> bool:
+        nonlocal first, place
+        points = getattr(metric, str(metric.WhichOneof("data"))).data_points
+        begin, count = first, len(points)
+        first += count
+        if gone[place] >= first:
+            return False
+        low = place
+        while gone[place] < first:
+            place += 1
+        if place - low == count:
             return True
-        for index in reversed(marked):
-            del points[index]
+        for number in reversed(gone[low:place]):
+            del points[number - begin]
         return False
 
-    return Metrics.of(request) if drop_metrics(request, metric_gone) else None
+    def scope_gone(scope: ScopeMetrics) -> bool:
+        drop_items(scope.metrics, metric_gone)
+        return not scope.metrics
+
+    def resource_gone(resource: ResourceMetrics) -> bool:
+        drop_items(resource.scope_metrics, scope_gone)
+        return not resource.scope_metrics
+
+    drop_items(request.resource_metrics, resource_gone)
+    return Metrics.of(request) if request.resource_metrics else None

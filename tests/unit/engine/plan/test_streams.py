@@ -313,3 +313,14 @@ async def test_any_series_over_time(ticks, repeat, chain, floats, by_series, see
                 resource={"pod": name, "app": place % 2},
             )  # fmt: skip
         await both.give(message)
+
+
+@pytest.mark.parametrize("by_series", [False, True])
+@pytest.mark.parametrize("chain", [[TO_DELTA], [TO_CUMULATIVE], [DROP_USER], [DROP_USER, ("groupbyattrs", "")]])
+async def test_resources_and_scopes_without_anything(chain, by_series):
+    both = Both(*chain, by_series=by_series)
+    for tick in range(6):
+        message = request(counters({"a": tick, "b": 1}, tick))
+        message.resource_metrics.add().schema_url = "s"
+        message.resource_metrics[0].scope_metrics.add().scope.name = "empty"
+        await both.give(message)
