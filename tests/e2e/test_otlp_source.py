@@ -111,6 +111,8 @@ async def test_real_senders_are_teed_and_judged(phoenix: Cluster) -> None:
     done = await phoenix.until("real", {"Completed", "Failed"})
     assert done.status.verdict == Verdict.PROMOTE, done.status.verdict_reason
     assert done.status.results is not None
+    assert done.status.results.input.parity is True, done.status.results.problems
+    assert len(set(done.status.results.input.digest.values())) == 1
     baseline, candidate = done.status.results.variants
     assert (baseline.active_series, candidate.active_series) == (USERS, 1)
     await phoenix.quiet()
