@@ -86,7 +86,8 @@ async def _ask_binary(path: str, content: bytes) -> str:
         code, output = await _output(path, "validate", "--config", str(file))
     if code in (0, None):  # no answer in time is no answer: the start will tell
         return ""
-    return " | ".join(output.strip().splitlines()[-_FINDINGS_SHOWN:]) or f"{path} validate exited with {code}"
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    return " | ".join(lines[-_FINDINGS_SHOWN:]) or f"{path} validate exited with {code}"
 
 
 async def _output(path: str, *argv: str) -> tuple[int | None, str]:
