@@ -74,7 +74,9 @@ def parse(section: Section) -> Config:
     target = _target(section, endpoint)
     compression = section.choice("compression", ("gzip", "none", "", "snappy", "zstd"), "gzip")
     if compression in {"snappy", "zstd"}:
-        section.fault("compression", f"{compression!r} is not implemented by the Embedded engine", "use gzip or none")
+        section.fault(
+            "compression", f"{compression!r} is not implemented by the Embedded engine", f"use gzip, or {OTELCOL}"
+        )
     headers = {name.lower(): value for name, value in section.texts_by_key("headers").items()}
     for name in headers:
         if not _HEADER.fullmatch(name):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from phoenix.engine.component import Exporter, ExporterFactory, Settings
-from phoenix.engine.config.section import Section
+from phoenix.engine.config.section import OTELCOL, Section
 from phoenix.engine.config.values import Unresolved
 from phoenix.engine.data import Metrics
 from phoenix.engine.exporters.post import Poster
@@ -22,6 +22,7 @@ from phoenix.engine.exporters.queue import (
     parse_retry,
 )
 
+_COMPRESSIONS = ("zlib", "deflate", "snappy", "x-snappy-framed", "zstd", "lz4")
 _RETRYABLE = frozenset({429, 502, 503, 504})
 _INLINE_GZIP_BYTES = 32 << 10
 _UNSUPPORTED = ("tls", "auth", "proxy_url", "middlewares", "cookies", "http2_read_idle_timeout", "http2_ping_timeout")
@@ -66,7 +67,7 @@ def parse(section: Section) -> Config:
     config = Config(
         _url(section),
         section.duration_s("timeout", 30.0),
-        section.choice("compression", ("gzip", "none", ""), "gzip") == "gzip",
+        _gzipped(section),
         section.texts_by_key("headers"),
         parse_queue(section.section("sending_queue")),
         parse_retry(section.section("retry_on_failure")),
@@ -77,6 +78,14 @@ def parse(section: Section) -> Config:
         section.raw(key)
     section.close()
     return config
+
+
+def _gzipped(section: Section) -> bool:
+    """Whether bodies are compressed; the collector has ways that this engine has not."""
+    chosen = section.choice("compression", ("gzip", "none", "", *_COMPRESSIONS), "gzip")
+    if chosen in _COMPRESSIONS:
+        section.fault("compression", f"{chosen!r} is not implemented by the Embedded engine", f"use gzip, or {OTELCOL}")
+    return chosen == "gzip"
 
 
 def _without_tls(section: Section) -> Section:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from phoenix.engine import grpcextra
-from phoenix.engine.config.section import Section
+from phoenix.engine.config.section import OTELCOL, Section
 from phoenix.engine.endpoints import ListenAddress, listen_address
 from phoenix.engine.errors import BadData, ConsumeError, StartError
 from phoenix.engine.receivers.intake import Intake, Unreadable
@@ -64,7 +64,7 @@ def parse(section: Section) -> GrpcConfig:
     if streams := section.integer("max_concurrent_streams", 0, minimum=0):
         options.append(("grpc.max_concurrent_streams", streams))
     if section.string("transport", "tcp") not in {"", "tcp", "tcp4", "tcp6"}:
-        section.fault("transport", "the Embedded engine listens on tcp only", "remove it")
+        section.fault("transport", "the Embedded engine listens on tcp only", f"remove it, or {OTELCOL}")
     config = GrpcConfig(
         listen_address(section, "endpoint", "localhost:4317"),
         (section.integer("max_recv_msg_size_mib", _DEFAULT_MIB, minimum=0) or _DEFAULT_MIB) << 20,
