@@ -35,6 +35,14 @@ def soon() -> int:
     return -(-(time.time_ns() + 2_000_000_000) // (2 * INTERVAL_NS)) * 2 * INTERVAL_NS
 
 
+def assert_on_ticks(sink: OtlpSink, start: int) -> None:
+    """Each at a tick of its own, in order; a busy machine may miss the first ones, and none is made up for."""
+    found = [newest(payload) for payload in sink.payloads]
+    assert found
+    assert found == sorted(set(found))
+    assert set(found) <= {start + n * INTERVAL_NS for n in range(TICKS)}
+
+
 def config_for(below: Path, start: int, *sinks: OtlpSink, **replay: Any) -> Path:
     wire = {"folder": str(below), "path": "a.jsonl.gz", "speed": 1.0, "loop": False} | replay
     end = start + TICKS * INTERVAL_NS
@@ -62,11 +70,13 @@ async def test_a_recording_is_sent_at_its_own_pace(tmp_path: Path, route: Sample
         code, log = await played(config_for(tmp_path, start, one, two))
     assert code == 0, log
     assert one.payloads == two.payloads
-    assert [newest(payload) for payload in one.payloads] == [start + n * INTERVAL_NS for n in range(TICKS)]
+    assert_on_ticks(one, start)
     baseline, candidate = route.of("baseline"), route.of("candidate")
     assert [sample.window_start for sample in baseline] == [start + n * 2 * INTERVAL_NS for n in range(TICKS // 2)]
     assert [sample.digest for sample in baseline] == [sample.digest for sample in candidate]
-    assert {(sample.planned_points, sample.sent_points, sample.acked_points) for sample in baseline} == {(4, 4, 4)}
+    assert {sample.planned_points for sample in baseline} == {4}, "missed ones are planned, too"
+    assert sum(sample.sent_points for sample in baseline) == 2 * len(one.payloads)
+    assert all(sample.sent_points == sample.acked_points for sample in baseline)
 
 
 async def test_a_loop_at_double_speed(tmp_path: Path) -> None:
@@ -76,7 +86,8 @@ async def test_a_loop_at_double_speed(tmp_path: Path) -> None:
         start = soon()
         code, log = await played(config_for(tmp_path, start, one, speed=2, loop=True))
     assert code == 0, log
-    assert [newest(payload) for payload in one.payloads] == [start + n * INTERVAL_NS for n in range(TICKS)]
+    assert_on_ticks(one, start)
+    assert newest(one.payloads[-1]) >= start + 4 * INTERVAL_NS, "of the second turn"
 
 
 async def test_one_that_is_shorter_than_the_run_is_refused_before_it_begins(tmp_path: Path) -> None:
