@@ -35,18 +35,24 @@ def soon() -> int:
     return -(-(time.time_ns() + 2_000_000_000) // (2 * INTERVAL_NS)) * 2 * INTERVAL_NS
 
 
-def assert_on_ticks(sink: OtlpSink, start: int) -> None:
-    """Each at a tick of its own, in order; a busy machine may miss the first ones, and none is made up for."""
+def assert_on_ticks(sink: OtlpSink) -> None:
+    """Each at a tick of its own, in order; a busy machine may miss some, and none is made up for."""
     found = [newest(payload) for payload in sink.payloads]
     assert found
     assert found == sorted(set(found))
-    assert set(found) <= {start + n * INTERVAL_NS for n in range(TICKS)}
+    assert all(time % INTERVAL_NS == 0 for time in found)
+    assert found[-1] - found[0] < TICKS * INTERVAL_NS
 
 
-def config_for(below: Path, start: int, *sinks: OtlpSink, **replay: Any) -> Path:
+def config_for(below: Path, start: int | None, *sinks: OtlpSink, **replay: Any) -> Path:
+    """`start` None: whenever the process is up, for so many ticks."""
     wire = {"folder": str(below), "path": "a.jsonl.gz", "speed": 1.0, "loop": False} | replay
-    end = start + TICKS * INTERVAL_NS
-    path = write_config(below, *sinks, startAtUnixNano=start, endAtUnixNano=end, replay=wire, intervalSeconds=0.5)
+    end = start + TICKS * INTERVAL_NS if start is not None else None
+    lasts_s = TICKS * INTERVAL_NS / 1e9
+    path = write_config(
+        below, *sinks, startAtUnixNano=start, endAtUnixNano=end, maxDurationSeconds=lasts_s, replay=wire,
+        intervalSeconds=0.5,
+    )  # fmt: skip
     config = json.loads(path.read_text())
     if (below / "endpoint.json").exists():
         config["report"]["windowSeconds"] = 1.0
@@ -66,15 +72,14 @@ async def test_a_recording_is_sent_at_its_own_pace(tmp_path: Path, route: Sample
     every = [request(T0 + n * INTERVAL_NS, T0 + n * INTERVAL_NS, start=T0 - 5) for n in range(12)]
     (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(lines(*every)))
     async with OtlpSink() as one, OtlpSink() as two:
-        start = soon()
-        code, log = await played(config_for(tmp_path, start, one, two))
+        code, log = await played(config_for(tmp_path, None, one, two))
     assert code == 0, log
     assert one.payloads == two.payloads
-    assert_on_ticks(one, start)
+    assert_on_ticks(one)
     baseline, candidate = route.of("baseline"), route.of("candidate")
-    assert [sample.window_start for sample in baseline] == [start + n * 2 * INTERVAL_NS for n in range(TICKS // 2)]
+    assert all(sample.window_start % (2 * INTERVAL_NS) == 0 for sample in baseline)
     assert [sample.digest for sample in baseline] == [sample.digest for sample in candidate]
-    assert {sample.planned_points for sample in baseline} == {4}, "missed ones are planned, too"
+    assert sum(sample.planned_points for sample in baseline) == 2 * TICKS, "missed ones are planned, too"
     assert sum(sample.sent_points for sample in baseline) == 2 * len(one.payloads)
     assert all(sample.sent_points == sample.acked_points for sample in baseline)
 
@@ -83,11 +88,10 @@ async def test_a_loop_at_double_speed(tmp_path: Path) -> None:
     every = [request(T0 + n * 2 * INTERVAL_NS) for n in range(4)]
     (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(lines(*every)))
     async with OtlpSink() as one:
-        start = soon()
-        code, log = await played(config_for(tmp_path, start, one, speed=2, loop=True))
+        code, log = await played(config_for(tmp_path, None, one, speed=2, loop=True))
     assert code == 0, log
-    assert_on_ticks(one, start)
-    assert newest(one.payloads[-1]) >= start + 4 * INTERVAL_NS, "of the second turn"
+    assert_on_ticks(one)
+    assert f"planned_points={TICKS} " in log, "two more than were recorded"
 
 
 async def test_one_that_is_shorter_than_the_run_is_refused_before_it_begins(tmp_path: Path) -> None:
