@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -26,9 +27,18 @@ def _fail(error: BaseException) -> None:
     raise AssertionError(f"component failed: {error!r}") from error
 
 
+ENV = {
+    "DIFF_OCTAL": "0123", "DIFF_TRUE": "true", "DIFF_LIST": "[a, b]", "DIFF_MAP": "{a: 1}", "DIFF_EMPTY": "",
+    "DIFF_TEXT": "a: b: c", "DIFF_NESTED": "x-${env:DIFF_OCTAL}", "DIFF_FLOAT": "1e3", "DIFF_DATE": "2023-03-20",
+}  # fmt: skip
+"""The environment of both engines."""
+_WRITTEN = re.compile(r'"@yaml:((?:[^"\\]|\\.)*)@"')
+
+
 def text(config: dict[str, Any]) -> str:
-    """A configuration as YAML."""
-    return json.dumps(config, ensure_ascii=False, indent=1)  # which is YAML
+    """A configuration as YAML: JSON, but for texts `@yaml:TEXT@`, which stand there as written."""
+    made = json.dumps(config, ensure_ascii=False, indent=1)
+    return _WRITTEN.sub(lambda found: json.loads(f'"{found[1]}"'), made)
 
 
 async def run(case: Case) -> dict[str, Any]:
@@ -42,7 +52,7 @@ async def run(case: Case) -> dict[str, Any]:
             return {"refused": f"the embedded engine has no processor {kind}"}
         findings: list[Any] = []
         factory = PROCESSORS[kind]
-        values = Expander({}, findings).tree(load(text(config))) if config else {}
+        values = Expander(ENV, findings).tree(load(text(config))) if config else {}
         parsed = factory.parse(Section(values, kind, findings))
         if findings:
             return {"refused": "; ".join(map(str, findings))}

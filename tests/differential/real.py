@@ -23,7 +23,7 @@ from google.protobuf import json_format
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 from tests.differential.cases import FILES, Case, load
-from tests.differential.embedded import text
+from tests.differential.embedded import ENV, text
 from tests.differential.inputs import INPUTS
 from tests.differential.normal import changes
 from tests.harness.otelcol import binary
@@ -95,7 +95,9 @@ def _validate(path: str, cases: list[Case]) -> str:
         # NB: nothing listens at these ports; the Collector does not look
         config = _pipelines(cases, Path("/tmp"), list(range(20_000, 20_000 + len(cases))))
         file.write_text(text(config), "utf-8")
-        ran = subprocess.run([path, "validate", "--config", str(file)], capture_output=True, text=True, check=False)
+        ran = subprocess.run(
+            [path, "validate", "--config", str(file)], capture_output=True, text=True, check=False, env=os.environ | ENV
+        )
     return (ran.stderr or f"exit code {ran.returncode}").strip() if ran.returncode else ""
 
 
@@ -131,7 +133,7 @@ async def _run(path: str, cases: list[Case]) -> list[dict[str, Any]]:
         (folder / "c.yaml").write_text(text(_pipelines(cases, folder, ports)), "utf-8")
         process = await asyncio.create_subprocess_exec(
             path, "--config", str(folder / "c.yaml"), stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
-            env=os.environ | {"TZ": "UTC"},
+            env=os.environ | ENV | {"TZ": "UTC"},
         )  # fmt: skip
         try:
             async with aiohttp.ClientSession() as session:

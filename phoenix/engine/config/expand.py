@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from phoenix.engine.config.values import Sourced, Unresolved, Value, parse_yaml
+from phoenix.engine.config.values import Date, Sourced, Unresolved, Value, parse_yaml
 from phoenix.engine.errors import Finding, Phase
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]+):(.*)", re.DOTALL)
@@ -124,7 +124,9 @@ class Expander:
             value = parse_yaml(expanded)
         except ValueError:
             return expanded
-        return expanded if isinstance(value, str) else Sourced(value, expanded)
+        if isinstance(value, str):
+            return Date(expanded) if isinstance(value, Date) else expanded
+        return Sourced(value, expanded)
 
 
 def _closing(text: str, at: int) -> int:

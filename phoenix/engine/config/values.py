@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -30,6 +31,12 @@ class Unresolved(str):
     __slots__ = ()
 
 
+class Date(str):
+    """Text that YAML takes for a date: fields of text have it as it is written, others refuse it."""
+
+    __slots__ = ()
+
+
 class _Constructor(SafeConstructor):
     def construct_yaml_int(self, node: ScalarNode) -> int:
         text = node.value.replace("_", "")
@@ -38,10 +45,20 @@ class _Constructor(SafeConstructor):
             return sign * int(digits, 8)
         return int(super().construct_yaml_int(node))
 
-    def construct_yaml_timestamp(self, node: ScalarNode, values: Any = None) -> str:
-        return str(node.value)
+    def construct_yaml_str(self, node: ScalarNode) -> str | int:
+        text = str(node.value)
+        if node.style is None and node.tag == _STR and _CAPITAL_PREFIX.fullmatch(text):
+            return int(text, 0)
+        return text
+
+    def construct_yaml_timestamp(self, node: ScalarNode, values: Any = None) -> Date:
+        return Date(node.value)
 
 
+_STR = "tag:yaml.org,2002:str"
+_CAPITAL_PREFIX = re.compile("[-+]?0(?:O[0-7]+|X[0-9a-fA-F]+|B[01]+)")
+"""Numbers in Go's YAML, texts in YAML 1.2."""
+_Constructor.add_constructor(_STR, _Constructor.construct_yaml_str)
 _Constructor.add_constructor("tag:yaml.org,2002:int", _Constructor.construct_yaml_int)
 _Constructor.add_constructor("tag:yaml.org,2002:timestamp", _Constructor.construct_yaml_timestamp)
 
@@ -73,6 +90,8 @@ def from_python(value: object) -> Value:
             return [from_python(item) for item in value]
         case None | bool() | int() | float() | str() | Sourced():
             return value
+        case bytes():
+            return value.decode(errors="replace")
         case _:
             return str(value)
 

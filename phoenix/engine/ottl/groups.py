@@ -208,10 +208,18 @@ def _run_in_resource(group: Group, context: Context, faults: Faults) -> None:
         context.scope_attributes.write()
 
 
+_MOST_FROM_ONE = 256
+"""A group that makes so many metrics of each it was given copies what it copied."""
+
+
 def _run_in_scope(group: Group, context: Context, faults: Faults) -> None:
     metrics = context.scope.metrics
-    index = 0
+    index, most = 0, _MOST_FROM_ONE * (len(metrics) + 1)
     while index < len(metrics):  # the list may grow: copies and extracts are visited too
+        if index > most:  # the Collector would go on until it has no memory left
+            raise OttlError(
+                f"a group makes metrics of those it made, without end: {group.rules[0].source!r} and others"
+            )
         context.enter_metric(metrics[index])
         index += 1
         if group.level == "metric":

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from phoenix.engine.config.section import OTELCOL, Section
-from phoenix.engine.config.values import plain
+from phoenix.engine.config.values import Date, plain
 from phoenix.engine.errors import Phase
 from phoenix.engine.ottl.errors import OttlError, OttlSyntaxError
 from phoenix.engine.ottl.functions.types import double_of, int_of
@@ -65,6 +65,8 @@ def _action(section: Section) -> Action | None:
             compiled = Pattern(pattern)
         except OttlSyntaxError as error:
             section.fault("pattern", str(error), RE2)
+    if isinstance(value, Date):
+        section.fault("value", f"{value} is a date, which attributes have not", "put it in quotes")
     if kind in _WRITES and (value is None) == (not source):
         message = f'the {kind} action needs exactly one of "value" and "from_attribute"'
         section.fault("", message, "write value: V, or from_attribute: NAME")

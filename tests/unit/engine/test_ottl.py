@@ -352,3 +352,12 @@ def test_metric_editors():
     assert by_name["h"].histogram.data_points[0].sum == 95.0
     assert list(by_name["h"].histogram.data_points[0].explicit_bounds) == [10.0, 50.0]
     assert by_name["h"].unit == "ms"
+
+
+def test_copies_of_copies_end_with_a_refusal():
+    group = compile_group(
+        ['copy_metric(name="b")'], [], TRANSFORM, level="metric",
+        on_statement=lambda *_: None, on_condition=lambda *_: None,
+    )  # fmt: skip
+    with pytest.raises(OttlError, match="without end"):
+        run_group(group, request(number_metric("gauge", "a", [({}, 1)])), faults(ErrorMode.IGNORE))
