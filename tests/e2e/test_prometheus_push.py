@@ -107,12 +107,23 @@ async def test_both_engines_write_the_same_into_a_prometheus_that_was_away_and_s
         await feed(running, after, 0.2)
         await exactly_once(seen, after[-1])
         await the_same_written(seen)
+        points = 2.0 * after[-1] * (USERS + 4)  # by two exporters
         for one in running:
-            counters = await one.counters()
-            points = after[-1] * (USERS + 4)
-            assert counters["otelcol_exporter_sent_metric_points"] == 2 * points  # by two exporters
-            assert not counters.get("otelcol_exporter_send_failed_metric_points")
+            await eventually(
+                lambda one=one: sent_and_failed(one),  # type: ignore[misc]
+                lambda found: found == (points, 0.0),
+                within_s=30,
+                what="all points counted as sent, none as failed",
+            )
         await the_same_pages(seen)
+
+
+async def sent_and_failed(one: Running) -> tuple[float, float]:
+    counters = await one.counters()
+    return (
+        counters.get("otelcol_exporter_sent_metric_points", 0.0),
+        counters.get("otelcol_exporter_send_failed_metric_points", 0.0),
+    )
 
 
 def scrapes(running: list[Running]) -> str:
@@ -135,9 +146,17 @@ async def exactly_once(seen: Prometheus, ticks: int) -> None:
 
 async def the_same_written(seen: Prometheus) -> None:
     """Names, labels and values are those of the real Collector."""
-    embedded, real = [plain(await seen.vector(f'{{way="pushed", engine="{which}"}}'), "engine") for which in ENGINES]
-    assert embedded == real
-    assert len(embedded) == USERS + 2 + 5 + 3 + 1  # the histogram has five series, the summary three, and target_info
+
+    async def written() -> list[Vector]:
+        return [plain(await seen.vector(f'{{way="pushed", engine="{which}"}}'), "engine") for which in ENGINES]
+
+    # The histogram has five series, the summary three, and there is target_info.
+    await eventually(
+        written,
+        lambda both: both[0] == both[1] and len(both[0]) == USERS + 2 + 5 + 3 + 1,
+        within_s=30,
+        what="the same series with the same values",
+    )
 
 
 async def the_same_pages(seen: Prometheus) -> None:
@@ -146,10 +165,12 @@ async def the_same_pages(seen: Prometheus) -> None:
     async def pages() -> list[Vector]:
         return [plain(await seen.vector(scraped % which), "job", "instance") for which in ENGINES]
 
-    embedded, real = await eventually(
-        pages, lambda both: all(len(one) == USERS + 2 + 5 + 3 + 1 for one in both), within_s=30, what="both pages"
+    await eventually(
+        pages,
+        lambda both: both[0] == both[1] and len(both[0]) == USERS + 2 + 5 + 3 + 1,
+        within_s=30,
+        what="the same series of both pages",
     )
-    assert embedded == real
 
 
 def written_by(url: str, drop: str = "") -> dict[str, Any]:
@@ -216,13 +237,12 @@ async def test_what_is_pushed_says_whose_it_is(tmp_path: Path) -> None:
                           "host": host, "namespace": "default"}.items()))
             for name in names.values() for variant in ("baseline", "candidate")
         }  # fmt: skip
-        counted = await eventually(
+        await eventually(
             lambda: seen.vector(count),
-            lambda by: set(by) == measured,
+            lambda by: set(by) == measured and min(by.values()) > 100,
             within_s=60,
             what="all four variants",
         )
-        assert min(counted.values()) > 100
         for name in names.values():
             await equal_values(seen, name)
         mine = {
