@@ -35,7 +35,7 @@ class Shell:
 
     prefix: bytes
     suffix: bytes
-    identity: Hashable
+    identity: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Made:
     tail: bytes
     """of its data, behind the points"""
     suffix: bytes
-    identity: Hashable
+    identity: int
     delta: bool
     histogram: bool
     merges: bool
@@ -85,6 +85,8 @@ class Outcomes:
         """by number of a key: equal for those that merge, attributes in whatever order"""
         self._numbers: dict[tuple[bytes, bool], int] = {}
         self._alike: dict[Hashable, int] = {}
+        self._names: dict[Hashable, int] = {}
+        """a number for each identity of a resource, scope or metric"""
 
     def unknown(self, rows: Rows, count: int) -> list[int]:
         """One row of each series of the payload that was not learned; `count` is how many series there are."""
@@ -156,7 +158,7 @@ class Outcomes:
             for step in self._steps:
                 if step.how == "compact":
                     left = step.run(left) if left else None
-            rows.frames[place].made = _made(left.message(), place in merged) if left else None
+            rows.frames[place].made = _made(left.message(), place in merged, self._names) if left else None
 
     def _learn_metric(self, metric: Metric, rows: Rows, chosen: list[int]) -> int:
         """Learn keys of one metric; returns which of the payload's it was."""
@@ -263,15 +265,19 @@ def _alone(resource: ResourceMetrics, scope: ScopeMetrics, metric: Metric) -> Ex
     return request
 
 
-def _made(request: ExportMetricsServiceRequest, merges: bool) -> Made:
-    """The metric of a request of one."""
+def _made(request: ExportMetricsServiceRequest, merges: bool, names: dict[Hashable, int]) -> Made:
+    """The metric of a request of one; identities become numbers."""
+
+    def number(*identity: Hashable) -> int:
+        return names.setdefault(identity, len(names))
+
     (resource,) = request.resource_metrics
     (scope,) = resource.scope_metrics
     (metric,) = scope.metrics
     kind = str(metric.WhichOneof("data"))
     data = getattr(metric, kind)
     temporality = getattr(data, "aggregation_temporality", 0)
-    identity = metric.name, metric.unit, kind, temporality, getattr(data, "is_monotonic", False)
+    identity = number(metric.name, metric.unit, kind, temporality, getattr(data, "is_monotonic", False))
     del data.data_points[:]
     tail = data.SerializeToString()
     suffix = Metric(metadata=metric.metadata).SerializeToString()
@@ -280,12 +286,12 @@ def _made(request: ExportMetricsServiceRequest, merges: bool) -> Made:
         Shell(
             _framed(b"\x0a", resource.resource.SerializeToString()) if resource.HasField("resource") else b"",
             ResourceMetrics(schema_url=resource.schema_url).SerializeToString(),
-            (attributes_key(resource.resource.attributes), resource.schema_url),
+            number(attributes_key(resource.resource.attributes), resource.schema_url),
         ),
         Shell(
             _framed(b"\x0a", scope.scope.SerializeToString()) if scope.HasField("scope") else b"",
             ScopeMetrics(schema_url=scope.schema_url).SerializeToString(),
-            (scope.scope.name, scope.scope.version, attributes_key(scope.scope.attributes), scope.schema_url),
+            number(scope.scope.name, scope.scope.version, attributes_key(scope.scope.attributes), scope.schema_url),
         ),
         header + bytes((_FIELD_NUMBERS[kind] << 3 | 2,)), tail, suffix, identity,
         delta=kind != "gauge" and temporality == _DELTA, histogram=kind == "histogram", merges=merges,

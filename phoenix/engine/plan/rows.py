@@ -81,6 +81,8 @@ class _Block:
     at: list[int]
     end: list[int]
     layouts: list[Layout]
+    layout: Layout | None
+    """of all points, if it is one"""
 
     def fits(self, data: bytes, start: int) -> bool:
         """Whether the resource that begins there is the same."""
@@ -212,7 +214,10 @@ class _Walk:
         self._series += block.series
         self._at += [start + one for one in block.at]
         self._end += [start + one for one in block.end]
-        self._layout += map(self._number, block.layouts)
+        if block.layout is not None:
+            self._layout += [self._number(block.layout)] * len(block.at)
+        else:
+            self._layout += map(self._number, block.layouts)
 
     def _keep(self, prefix: bytes, start: int, end: int, metrics: int, points: int) -> None:
         """Remember a resource: its rows are those from `points` on, its metrics those from `metrics` on."""
@@ -234,7 +239,7 @@ class _Walk:
         self._owner.blocks[prefix] = _Block(
             end - start, fixed, frames, self._counts[metrics:], [one - first_scope for one in self._scope_of[metrics:]],
             self._series[points:], [at - start for at in self._at[points:]],
-            [at - start for at in self._end[points:]], layouts,
+            [at - start for at in self._end[points:]], layouts, layouts[0] if len(set(map(id, layouts))) == 1 else None,
         )  # fmt: skip
 
     def _scope(self, resource: ResourceFrame, place: int, start: int, end: int) -> None:
