@@ -16,7 +16,7 @@ from tests.harness.eventually import eventually
 from tests.harness.otelcol import required, running
 from tests.harness.otlp_sink import OtlpSink
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.timeout(300)]
 MORE = {
     "cpu": ["system.cpu.utilization", "system.cpu.logical.count"],
     "memory": ["system.memory.utilization", "system.memory.limit"],

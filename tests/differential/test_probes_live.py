@@ -12,6 +12,7 @@ from tests.differential.real import GOLDEN, version
 from tests.harness.otelcol import required
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("probe", PROBES)
 async def test_the_collector_still_answers_as_was_recorded(probe: str) -> None:
     binary = required()

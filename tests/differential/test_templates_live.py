@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.differential.real import version
 from tests.differential.realtemplates import FILE, RUNNABLE, read, run_again
 from tests.differential.templates import differences, summary
 from tests.harness.otelcol import required
 
 
+@pytest.mark.timeout(300)
 async def test_the_collector_still_does_to_the_models_what_was_recorded() -> None:
     binary = required()
     kept = json.loads(FILE.read_text("utf-8"))["version"]

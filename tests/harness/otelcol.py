@@ -20,7 +20,7 @@ from tests.harness.lifeline import LIFELINE
 
 WHY = "the real Collector is not built: `make otelcol` builds it where Go is"
 OTLP = {"Content-Type": "application/x-protobuf"}
-_PATIENCE = aiohttp.ClientTimeout(total=20)
+_PATIENCE = aiohttp.ClientTimeout(total=60)
 
 
 def binary() -> str:
@@ -83,8 +83,8 @@ class Collector:
             return 0
 
     async def takes_metrics(self, *ports: int) -> None:
-        """Wait until its OTLP receivers answer. Raises Ended where it ends instead, TimeoutError after 30 s."""
-        async with asyncio.timeout(30):
+        """Wait until its OTLP receivers answer. Raises Ended where it ends instead, TimeoutError after 60 s."""
+        async with asyncio.timeout(60):
             for port in ports:
                 while not await self.send(port):
                     if self.process.returncode is not None:

@@ -53,8 +53,8 @@ async def seen(sink: OtlpSink, otlp: int, telemetry: int, send: Send, get: Get) 
         families = text_string_to_metric_families(page)
         return sum(s.value for family in families for s in family.samples if s.name.removesuffix("_total") == _SENT)
 
-    await eventually(sent, bool, within_s=30, what="something was sent")
-    await eventually(sent, lambda found: found == _POINTS, within_s=30, what=f"{_POINTS} points were sent")
+    await eventually(sent, bool, within_s=60, what="something was sent")
+    await eventually(sent, lambda found: found == _POINTS, within_s=60, what=f"{_POINTS} points were sent")
     _, page = await get(telemetry, "/metrics")
     found = {}
     for family in text_string_to_metric_families(page):

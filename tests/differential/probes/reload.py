@@ -45,7 +45,7 @@ async def _until_said(collector: Collector, words: str, times: int) -> None:
     async def look() -> int:
         return collector.said().count(words)
 
-    await eventually(look, lambda found: found >= times, within_s=30, what=f"it says {words!r}", every_s=0.01)
+    await eventually(look, lambda found: found >= times, within_s=60, what=f"it says {words!r}", every_s=0.01)
 
 
 _READY = "Everything is ready."
