@@ -7,6 +7,10 @@ ordinary way, on a copy whose points carry numbers (`trace`), which tells from w
 `template` is that as arrays, and does the same to the next payload of the shape. A template is used only after it gave,
 byte for byte, what the processors gave.
 
-What reads or makes values or times, or keeps state, is never planned; what is out of the ordinary (exemplars, points
-that merged but have unequal times) goes the ordinary way, payload by payload.
+Where a payload's shape is new because some of its series are, a template is put together by series (`byseries`), from
+what was learned of each. Processors that remember change values where they stand (`phoenix.engine.processors.inplace`,
+`streamrows`); times that are set by rule are set in words (`times`).
+
+What else reads or makes values or times is never planned; what is out of the ordinary (exemplars, points that merged
+but have unequal times) goes the ordinary way, payload by payload.
 """
