@@ -38,7 +38,7 @@ from phoenix.store.interface import Store, StoreEvent
 
 ACCESS_KINDS: frozenset[type[Resource]] = frozenset({User, Role, RoleBinding, ClusterRole, ClusterRoleBinding})
 _PREFIXES = (tokens.PREFIX, *(kind_prefix(kind) for kind in ACCESS_KINDS))
-_MOST_CALLERS = 4096
+_MOST_CALLERS = 512
 _LONG_SUBRESOURCE = "log"
 _UNAUDITED = frozenset({"events"})
 _UNAUDITED_SUBRESOURCES = frozenset({"samples"})
@@ -139,8 +139,9 @@ class Access:
         return caller
 
     def _keep(self, key: Any, caller: Caller) -> Caller:
-        if len(self._callers) >= _MOST_CALLERS:
-            self._callers.clear()
+        # NB: every child program has a token of its own and ends with it: whoever came first is the likeliest gone.
+        while len(self._callers) >= _MOST_CALLERS:
+            del self._callers[next(iter(self._callers))]
         self._callers[key] = caller
         return caller
 

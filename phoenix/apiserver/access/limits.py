@@ -10,7 +10,7 @@ from phoenix.apimachinery.errors import TooManyRequests
 from phoenix.apiserver.access.caller import Caller, Entry
 from phoenix.apiserver.access.config import Limits
 
-_MOST_USERS = 4096
+_MOST_USERS = 512
 _RETRY_S = 1
 
 

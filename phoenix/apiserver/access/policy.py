@@ -13,7 +13,7 @@ from phoenix.apiserver.access.rules import ALL, Attributes, Rule
 from phoenix.apiserver.target import kind_prefix
 from phoenix.store.interface import Store
 
-_MOST_DECISIONS = 4096
+_MOST_DECISIONS = 1024
 _EVERYTHING = (
     Rule(frozenset((ALL,)), frozenset((ALL,)), frozenset((ALL,))),
     Rule(frozenset((ALL,)), urls=(ALL,)),
