@@ -168,7 +168,8 @@ def _count(inputs: AnalysisInput, joined: Joined, host: str) -> Iterator[Problem
 
 def _input_before(inputs: AnalysisInput, joined: Joined, place: Place, since: int) -> Iterator[Problem]:
     """Points of the warm-up that were sent and did not arrive. Ticks nobody got are the same input: see `_parity`."""
-    samples = [joined.input[place][start] for start in _before(inputs, since) if start in joined.input[place]]
+    warming = _before(inputs, since)
+    samples = [sample for start, sample in joined.input[place].items() if start in warming]
     lost = sum(sample.sent_points - sample.acked_points for sample in samples)
     failed = sum(sample.failed_requests for sample in samples)
     if lost or failed:
@@ -177,7 +178,10 @@ def _input_before(inputs: AnalysisInput, joined: Joined, place: Place, since: in
 
 
 def _before(inputs: AnalysisInput, since: int) -> range:
-    """Starts of the windows before the measured ones that hold points from `since` on."""
+    """Starts of the windows before the measured ones that hold points from `since` on.
+
+    NB: ask whether a sample's start is in it, do not go through it: a query may read back a year, by windows of a second.
+    """
     count = -((since - inputs.measure_from) // inputs.window_ns)
     return range(inputs.measure_from - count * inputs.window_ns, inputs.measure_from, inputs.window_ns)
 
@@ -194,7 +198,7 @@ def _parity(inputs: AnalysisInput, joined: Joined, host: str, since: int) -> Ite
     for candidate in inputs.candidates:
         other = joined.input[host, candidate.name]
         for windows, where in ((inputs.windows, ""), (_before(inputs, since), _reached(inputs, since))):
-            shared = [start for start in windows if start in base and start in other]
+            shared = [start for start in sorted(base) if start in windows and start in other]
             unequal = [
                 start
                 for start in shared
@@ -260,7 +264,8 @@ def _collector(inputs: AnalysisInput, joined: Joined, place: Place, since: int) 
     # Without a reading from before, every failure since the start counts: it cannot be told to lie outside.
     warming = _before(inputs, since)
     before = found.get(warming.start - inputs.window_ns)
-    starts = {before.instance if before is not None else ""} | {found[at].instance for at in warming if at in found}
+    starts = {before.instance if before is not None else ""}
+    starts |= {sample.instance for start, sample in found.items() if start in warming}
     if starts - {"", measured[0].instance}:
         reached = _reached(inputs, since) if warming else ""
         yield Problem(place[1], f"{_where(place)}: the collector was restarted as measuring began{reached}")

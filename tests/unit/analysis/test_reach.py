@@ -114,3 +114,10 @@ groups:
 )
 def test_how_far_queries_read(fields: dict[str, Any], seconds: float) -> None:
     assert reach_ns(Analysis.from_wire(fields), WINDOW) == round(seconds * S)
+
+
+def test_a_query_that_reads_back_for_a_century_takes_no_longer_to_judge() -> None:
+    # 1.6 thousand million windows: nobody may go through them. The samples of the warm-up are four.
+    assert analyze(of("100y").input()).verdict is Verdict.PROMOTE
+    lost = changed(of("100y"), InputSample, -4, acked_points=1999, failed_requests=1)
+    assert analyze(lost.input()).verdict is Verdict.INVALID
