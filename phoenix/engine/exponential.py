@@ -80,12 +80,12 @@ class Buckets:
 
     def span(self, other: Buckets) -> tuple[int, int]:
         """First index and end of the buckets of both, without empty ones on either side."""
-        low, high = min(self.offset, other.offset), max(self.end, other.end)
-        while low < high and not self.at(low) and not other.at(low):
-            low += 1
-        while low < high - 1 and not self.at(high - 1) and not other.at(high - 1):
-            high -= 1
-        return low, high
+        # NB: by what counted, not index by index: between two points at scale 20 there can be millions of empty ones.
+        counted = [index for side in (self, other) for index, count in enumerate(side.counts, side.offset) if count]
+        if not counted:
+            end = max(self.end, other.end)
+            return end, end
+        return min(counted), max(counted) + 1
 
     def add(self, other: Buckets) -> None:
         """Count what the other counted, at the same scale."""

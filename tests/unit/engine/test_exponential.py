@@ -1,0 +1,32 @@
+"""Arithmetic of exponential histograms where indexes are far from zero, as they are at the scale SDKs begin with."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+from opentelemetry.proto.metrics.v1.metrics_pb2 import ExponentialHistogramDataPoint
+
+from phoenix.engine.exponential import Buckets, add
+
+BUCKETS = st.builds(Buckets, st.integers(-6, 6), st.lists(st.integers(0, 1), max_size=6))
+
+
+def index_by_index(one, other):
+    low, high = min(one.offset, other.offset), max(one.end, other.end)
+    while low < high and not one.at(low) and not other.at(low):
+        low += 1
+    while low < high - 1 and not one.at(high - 1) and not other.at(high - 1):
+        high -= 1
+    return low, high
+
+
+@given(BUCKETS, BUCKETS)
+def test_the_span_of_both_is_what_counting_down_index_by_index_gives(one, other):
+    assert one.span(other) == index_by_index(one, other)
+
+
+def test_a_point_that_counted_only_zeros_is_added_at_once_however_far_the_others_buckets_are():
+    so_far = ExponentialHistogramDataPoint(scale=20, count=1)
+    so_far.positive.offset = -(2**31)  # index by index this takes a quarter of an hour
+    so_far.positive.bucket_counts.append(1)
+    add(so_far, ExponentialHistogramDataPoint(scale=20, count=2, zero_count=2))
+    assert (so_far.scale, so_far.count, so_far.zero_count) == (20, 3, 2)
+    assert (so_far.positive.offset, list(so_far.positive.bucket_counts)) == (-(2**31), [1])
