@@ -180,7 +180,7 @@ def _input_before(inputs: AnalysisInput, joined: Joined, place: Place, since: in
 def _before(inputs: AnalysisInput, since: int) -> range:
     """Starts of the windows before the measured ones that hold points from `since` on.
 
-    NB: ask whether a sample's start is in it, do not go through it: a query may read back a year, by windows of a second.
+    NB: ask whether a sample's start is in it, never go through it: a query may read back a year, a window is seconds.
     """
     count = -((since - inputs.measure_from) // inputs.window_ns)
     return range(inputs.measure_from - count * inputs.window_ns, inputs.measure_from, inputs.window_ns)
