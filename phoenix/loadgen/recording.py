@@ -65,19 +65,18 @@ class Recording:
 
     def __init__(self, folder: Path, path: str) -> None:
         self.name = path
-        root = folder.resolve()
-        self._path = (root / path).resolve()
-        if not self._path.is_relative_to(root):
+        self._root = root = Path(os.path.realpath(folder))  # NB: Path.resolve fails on links that lead in a circle
+        found = Path(os.path.realpath(root / path))
+        if not found.is_relative_to(root):
             msg = f"{path}: leads out of the recordings folder {root}: recordings are read from there only"
             raise RecordingError(msg)
+        self._parts = found.relative_to(root).parts
         try:
-            mode = self._path.stat().st_mode
+            mode = found.stat().st_mode
         except OSError as error:
             msg = f"{path}: cannot be read from the recordings folder {root}: {error.strerror}"
             raise RecordingError(msg) from error
-        if not stat.S_ISREG(mode):
-            msg = f"{path}: is no file, but a folder or a device"
-            raise RecordingError(msg)
+        self._check_file(mode)
         self._json = path.removesuffix(".gz").endswith((".jsonl", ".json"))
 
     def frames(self) -> Iterator[Frame]:
@@ -133,11 +132,35 @@ class Recording:
         return newest_of(message) if message else 0
 
     def _open(self) -> BinaryIO:
-        # NB: not through a link that was put there since.
-        plain = os.fdopen(os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb")
+        plain = os.fdopen(self._descriptor(), "rb")
         if not self.name.endswith(".gz"):
             return plain
         return gzip.GzipFile(fileobj=plain, mode="rb")  # type: ignore[return-value]
+
+    def _descriptor(self) -> int:
+        """Open it step by step from the folder: neither links, at any step, nor a pipe that was put there since."""
+        *folders, name = self._parts
+        at = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            for part in folders:
+                below = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
+                os.close(at)
+                at = below
+            # Not blocking: to open a pipe waits for its writer.
+            found = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=at)
+        finally:
+            os.close(at)
+        try:
+            self._check_file(os.fstat(found).st_mode)
+        except RecordingError:
+            os.close(found)
+            raise
+        return found
+
+    def _check_file(self, mode: int) -> None:
+        if not stat.S_ISREG(mode):
+            msg = f"{self.name}: is no file, but a folder or a device"
+            raise RecordingError(msg)
 
 
 def _lines(file: BinaryIO, name: str) -> Iterator[Frame]:

@@ -68,6 +68,36 @@ def test_nothing_but_files_of_the_folder_is_read(tmp_path: Path, path: str) -> N
         Recording(root, path)
 
 
+def test_links_in_a_circle_are_no_recording(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").symlink_to("b.jsonl")
+    (tmp_path / "b.jsonl").symlink_to("a.jsonl")
+    with pytest.raises(RecordingError, match=r"a\.jsonl: cannot be read from the recordings folder"):
+        Recording(tmp_path, "a.jsonl")
+
+
+@pytest.mark.parametrize("what", ["a link", "a link for its folder", "a pipe", "a folder"])
+def test_what_was_put_in_its_place_since_is_not_read(tmp_path: Path, what: str) -> None:
+    root, secret = tmp_path / "recordings", tmp_path / "secret"
+    for folder in (root / "sub", secret):
+        folder.mkdir(parents=True)
+        (folder / "a.jsonl").write_bytes(lines(request(T0)))
+    found = Recording(root, "sub/a.jsonl")
+    place = root / "sub" / "a.jsonl"
+    place.unlink()
+    match what:
+        case "a link":
+            place.symlink_to(secret / "a.jsonl")
+        case "a link for its folder":
+            place.parent.rmdir()
+            place.parent.symlink_to(secret)
+        case "a pipe":
+            os.mkfifo(place)
+        case _:
+            place.mkdir()
+    with pytest.raises(RecordingError, match=r"sub/a\.jsonl: (cannot be read further|is no file)"):
+        list(found.frames())
+
+
 def test_a_link_within_the_folder_is_followed(tmp_path: Path) -> None:
     (tmp_path / "one.jsonl").write_bytes(lines(request(T0)))
     (tmp_path / "two.jsonl").symlink_to("one.jsonl")
