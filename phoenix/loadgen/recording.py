@@ -216,7 +216,8 @@ def move(message: ExportMetricsServiceRequest, to: Callable[[int], int]) -> tupl
         if point.start_time_unix_nano:
             point.start_time_unix_nano = _held(to(point.start_time_unix_nano))
         for exemplar in getattr(point, "exemplars", ()):
-            exemplar.time_unix_nano = _held(to(exemplar.time_unix_nano))
+            if exemplar.time_unix_nano:
+                exemplar.time_unix_nano = _held(to(exemplar.time_unix_nano))
     return points, newest
 
 

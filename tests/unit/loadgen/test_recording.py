@@ -152,6 +152,15 @@ def test_times_are_moved_and_differences_kept() -> None:
     assert {point.start_time_unix_nano for point in points} == {2 * T0 - 100 * S}
 
 
+def test_times_of_exemplars_are_moved_and_unset_ones_stay_unset() -> None:
+    built = request(T0)
+    point = built.resource_metrics[0].scope_metrics[0].metrics[0].sum.data_points[0]
+    for time in (T0 - 7, 0):
+        point.exemplars.add(time_unix_nano=time, as_int=1)
+    move(built, Moving(T0, 2 * T0, Fraction(1), S).turn(0))
+    assert [exemplar.time_unix_nano for exemplar in point.exemplars] == [2 * T0 - 7, 0]
+
+
 def test_a_speed_divides_differences_and_a_loop_goes_on_at_the_next_tick() -> None:
     moving = Moving(T0, T0, Fraction(5, 2), S)
     played = moving.played_ns(T0 + 10 * S)
