@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 
 from phoenix.engine import grpcextra
@@ -213,7 +214,7 @@ class GrpcSender:
         if call.code().name != "OK":
             raise _refused(self._config.target, call)
         if answer := call.result():
-            self._tell(ExportMetricsServiceResponse.FromString(answer))
+            self._tell(_read(self._config.target, answer))
 
     def _tell(self, answer: ExportMetricsServiceResponse) -> None:
         partial = answer.partial_success
@@ -221,6 +222,16 @@ class GrpcSender:
             self._log.warning(
                 "partial success points_rejected=%d said=%r", partial.rejected_data_points, partial.error_message
             )
+
+
+def _read(target: str, answer: bytes) -> ExportMetricsServiceResponse:
+    response = ExportMetricsServiceResponse()
+    try:
+        response.ParseFromString(answer)
+    except DecodeError as error:  # as gRPC in Go has it: whether the points were taken is not known
+        msg = f"{target}: INTERNAL: the answer is no ExportMetricsServiceResponse; is it an OTLP receiver?"
+        raise SendError(msg, retryable=False) from error
+    return response
 
 
 async def _end(call: Any) -> None:
@@ -258,16 +269,17 @@ def _refused(target: str, call: Any) -> SendError:
 
 
 def _retry_after_s(metadata: Any) -> float | None:
-    """Seconds of a RetryInfo among a status's details; None where there is none."""
+    """Seconds of a RetryInfo among a status's details; None where there is none, or none that can be read."""
     from google.rpc.error_details_pb2 import RetryInfo  # of the extra
     from google.rpc.status_pb2 import Status
 
     for key, value in metadata:
         if key == _DETAILS:
-            for detail in Status.FromString(value).details:
-                info = RetryInfo()
-                if detail.Unpack(info):
-                    return float(info.retry_delay.ToTimedelta().total_seconds())
+            with contextlib.suppress(DecodeError, OverflowError):  # beyond a timedelta
+                for detail in Status.FromString(value).details:
+                    info = RetryInfo()
+                    if detail.Unpack(info):
+                        return float(info.retry_delay.ToTimedelta().total_seconds())
     return None
 
 

@@ -71,7 +71,9 @@ class Peer:
         self.metadata = dict(context.invocation_metadata())
         if self.answers:
             code, delay_s = self.answers.pop(0)
-            if delay_s is not None:
+            if isinstance(delay_s, bytes):
+                context.set_trailing_metadata((("grpc-status-details-bin", delay_s),))
+            elif delay_s is not None:
                 detail = Any()
                 detail.Pack(RetryInfo(retry_delay=Duration(nanos=round(delay_s * 1e9))))
                 status = Status(code=code.value[0], details=[detail]).SerializeToString()
@@ -133,6 +135,28 @@ async def test_points_the_receiver_rejected_are_told(caplog):
         await made.consume(Metrics.of(ONE))
         await made.shutdown()
     assert "partial success points_rejected=3 said='too old'" in caplog.text
+
+
+async def test_an_answer_that_is_no_response_is_a_failure_and_the_exporter_goes_on():
+    one_consumer = "enabled: true, num_consumers: 1, wait_for_result: true"
+    async with Peer(response=b"\xff") as peer, asyncio.timeout(30):
+        made = await exporter(TO.format(peer.port).replace("enabled: false", one_consumer))
+        with pytest.raises(ConsumeError, match="INTERNAL: the answer is no ExportMetricsServiceResponse"):
+            await made.consume(Metrics.of(ONE))
+        peer.response = b""
+        await made.consume(Metrics.of(ONE))
+        await made.shutdown()
+
+
+@pytest.mark.parametrize(
+    "details", [b"\xff", Status(details=[Any(type_url="x/google.rpc.RetryInfo", value=b"\xff")]).SerializeToString()]
+)
+async def test_details_that_cannot_be_read_are_none(details):
+    async with Peer((CODE.UNAVAILABLE, details)) as peer:
+        made = await exporter(TO.format(peer.port))
+        await made.consume(Metrics.of(ONE))
+        assert peer.taken == [ONE.SerializeToString()]
+        await made.shutdown()
 
 
 async def test_nobody_there_is_unavailable_and_retried_until_the_time_is_over():
