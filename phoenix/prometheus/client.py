@@ -112,12 +112,13 @@ class PrometheusClient:
         status, body = await self._request("POST", "/api/v1/query", data=form)
         data = self._data((status, body), text)
         kind = data.get("resultType") if isinstance(data, Mapping) else None
-        if kind == "scalar":
-            return vector_of([(Labels({}), _number(data["result"][1]))])
-        if kind != "vector":
+        if kind not in ("scalar", "vector"):
             msg = f"its answer is a {kind}, which has no values at one instant: {text}"
             raise QueryRefused(msg)
-        return vector_of((Labels(row["metric"]), _number(row["value"][1])) for row in data["result"] if "value" in row)
+        try:
+            return _vector(kind, data["result"])
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+            raise self._odd(f"a {kind} without its parts") from error
 
     async def label_names(self, selectors: Sequence[str], start_ms: int, end_ms: int) -> list[str]:
         """Names of the labels that series have which had points in the time, Unix milliseconds.
@@ -205,6 +206,12 @@ def range_adjustment_ms(version: str) -> int:
 def worded_for(version: str, query: str) -> str:
     """A query with its functions named as that version names them."""
     return query if range_adjustment_ms(version) == 0 else query.replace(f"{RENAMED}(", f"{FORMER}(")
+
+
+def _vector(kind: str, result: Any) -> Vector:
+    if kind == "scalar":
+        return vector_of([(Labels({}), _number(result[1]))])
+    return vector_of((Labels(row["metric"]), _number(row["value"][1])) for row in result if "value" in row)
 
 
 def _number(text: str) -> float:

@@ -33,6 +33,10 @@ async def _query(request: web.Request) -> web.Response:
             return web.json_response({"status": "error", "error": "it is off"}, status=503)
         case "matrix":
             return web.json_response({"status": "success", "data": {"resultType": "matrix", "result": []}})
+        case "parts" | "values" | "nothing":
+            row = {"parts": [{"value": [1.0, "1"]}], "values": [{"metric": {}, "value": [1.0, "x"]}], "nothing": None}
+            data = {"resultType": "vector", "result": row[query]}
+            return web.json_response({"status": "success", "data": data})
     if request.headers.get("Authorization") != "Bearer right":
         return web.json_response({"status": "error", "error": "who?"}, status=401)
     row = {"metric": {"a": "b"}, "value": [1.0, "+Inf"]}
@@ -61,6 +65,9 @@ async def url() -> AsyncIterator[str]:
         ("slow", Unreachable, "gave no answer within 0.5s"),
         ("broken", Unreachable, "answered 503: it is off"),
         ("matrix", QueryRefused, "its answer is a matrix"),
+        ("parts", Unreachable, "does not answer as a Prometheus does .a vector without its parts."),
+        ("values", Unreachable, "does not answer as a Prometheus does"),
+        ("nothing", Unreachable, "does not answer as a Prometheus does"),
         ("up", Unreachable, "wants credentials.*prometheus/127.0.0.1:[0-9]+.token in the state folder"),
     ],
 )
