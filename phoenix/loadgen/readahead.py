@@ -46,8 +46,12 @@ class ReadAhead:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         task, self._task = self._task, None
-        if task is not None and not task.done():
+        if task is None:
+            return
+        if not task.done():
             await cancel_and_wait(task)
+        elif not task.cancelled():
+            task.exception()  # a fault behind what was needed is nobody's, and asyncio need not say so
 
     async def next(self) -> Due | None:
         """The next request; None: there is no more. Raises what the iterator raised."""

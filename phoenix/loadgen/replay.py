@@ -51,7 +51,7 @@ class Replayer(Sending):
             self._check_length(span, schedule)
         await self.start()
         try:
-            async with ReadAhead(self._due(recording, schedule)) as ahead:
+            async with ReadAhead(self._due(recording, schedule, stop)) as ahead:
                 await self._send(ahead, schedule, clock, stop)
         finally:
             await self.finish(stop)
@@ -98,13 +98,18 @@ class Replayer(Sending):
         if not stop.is_set() and self._config.end_at is not None and left_ns > 0:
             raise self._too_short(last_due - schedule.first, schedule)
 
-    def _due(self, recording: Recording, schedule: Schedule) -> Iterator[Due]:
-        """All requests with points, moved; runs in threads, one step at a time."""
+    def _due(self, recording: Recording, schedule: Schedule, stop: asyncio.Event) -> Iterator[Due]:
+        """All requests with points, moved; runs in threads, one step at a time.
+
+        Ends at `stop`: a thread cannot be cancelled, and there may be gigabytes without points.
+        """
         moving: Moving | None = None
         played_ns = turn = 0
         while True:
             sent = False
             for frame in recording.frames():
+                if stop.is_set():
+                    return
                 message = recording.request(frame)
                 if message is None:
                     _LOG.warning("the end is cut off path=%s at=%d", recording.name, frame.number)
