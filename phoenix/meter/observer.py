@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from phoenix.aio.backoff import Backoff
-from phoenix.aio.tasks import wait_for_event
+from phoenix.aio.tasks import cancel_and_wait, wait_for_event
 from phoenix.meter import observing
 from phoenix.meter.attributing import attribute
 from phoenix.meter.observation import Observation
@@ -26,7 +26,7 @@ from phoenix.meter.variant import Stamp
 from phoenix.prometheus.client import Access, PrometheusClient, range_adjustment_ms, worded_for
 from phoenix.prometheus.errors import PrometheusError, QueryRefused, Unreachable
 from phoenix.promql.syntax import Matcher
-from phoenix.samples.model import OutputSample
+from phoenix.samples.model import ContributionRow, OutputSample
 from phoenix.samples.reporter import SampleSink
 
 _LOG = logging.getLogger("phoenix.meter")
@@ -45,6 +45,16 @@ class _Asked:
     span: Span
     start_ns: int
     end_ns: int
+
+
+async def _unless(stop: asyncio.Event, asking: Coroutine[None, None, list[OutputSample]]) -> list[OutputSample] | None:
+    """What is asked for; None where `stop` comes first: who is to end does not wait for somebody else's answers."""
+    task, stopped = asyncio.ensure_future(asking), asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        return await task if task.done() else None
+    finally:
+        await cancel_and_wait(task, stopped)
 
 
 class Observer:
@@ -66,13 +76,15 @@ class Observer:
                 await wait_for_event(stop, due_s)
             if stop.is_set():
                 return
-            samples = await self._window(start_ns, stop)
+            samples = await _unless(stop, self._window(start_ns))
+            if samples is None:
+                return
             if self._sink is not None:
                 self._sink.put(samples)
         _LOG.info("every window was asked for url=%s", of.url)
         await stop.wait()
 
-    async def _window(self, start_ns: int, stop: asyncio.Event) -> list[OutputSample]:
+    async def _window(self, start_ns: int) -> list[OutputSample]:
         """The window's samples; when Prometheus keeps silent, with that as their problem."""
         backoff, until_s = Backoff(0.5, 5.0), time.monotonic() + PATIENCE_S
         while True:
@@ -80,10 +92,10 @@ class Observer:
                 found = await self._told(start_ns)
             except PrometheusError as error:
                 problem = str(error)
-                if isinstance(error, QueryRefused) or not self._patient or time.monotonic() > until_s or stop.is_set():
+                if isinstance(error, QueryRefused) or not self._patient or time.monotonic() > until_s:
                     break
                 _LOG.warning("asked again: %s", problem)
-                await wait_for_event(stop, backoff.next_s())
+                await asyncio.sleep(backoff.next_s())
             else:
                 self._patient = True
                 return found
@@ -138,9 +150,16 @@ class Observer:
             }
         )
         if self._attribution_due(asked):
-            rows = await attribute(client, asked.matchers, whole)
-            sample = sample.model_copy(update={"contributions": rows})
+            sample = sample.model_copy(update={"contributions": await self._contributions(client, asked, whole)})
         return sample
+
+    async def _contributions(self, client: PrometheusClient, asked: _Asked, whole: Span) -> list[ContributionRow]:
+        """Who makes the series; none where Prometheus does not say: no figure that is judged rests on them."""
+        try:
+            return await attribute(client, asked.matchers, whole)
+        except PrometheusError as error:
+            _LOG.warning("what makes the series is not known variant=%s: %s", asked.variant, error)
+            return []
 
     def _attribution_due(self, asked: _Asked) -> bool:
         now_s, last = time.monotonic(), asked.end_ns + self._of.window_ns > self._of.to_ns
