@@ -16,9 +16,17 @@ from tests.docs.pages import ROOT, Block
 from tests.harness.leftovers import groups_of, processes_of
 from tests.harness.lifeline import LIFELINE
 
-SHORT = "timing: {warmup: 6s, duration: 5s, interval: 500ms}"
+SHORT = "timing: {warmup: 8s, duration: 5s, interval: 500ms}"
 """The examples ask for rates over 5 s: what they read must not reach back to the first seconds, which may come late."""
 _TIMING = re.compile(r"^  timing: \{.*\}$", re.M)
+
+
+class Failed(AssertionError):
+    """A command ended with a code that is not 0."""
+
+    def __init__(self, code: int, said: str) -> None:
+        super().__init__(f"exit code {code}: {said}")
+        self.code = code
 
 
 class Reader:
@@ -88,7 +96,8 @@ class Reader:
         )  # fmt: skip
         self._groups |= groups_of(self.state)
         said = f"{block}\n{text}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
-        assert done.returncode == 0, f"exit code {done.returncode}: {said}"
+        if done.returncode != 0:
+            raise Failed(done.returncode, said)
         assert "Traceback" not in done.stderr, said
         return done.stdout
 

@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from phoenix.cli.exitcodes import ExitCode
 from tests.docs.pages import DOCS, ROOT, Block, blocks, pages, rows, section
-from tests.docs.running import SHORT, Reader, have_kubectl, reader
+from tests.docs.running import SHORT, Failed, Reader, have_kubectl, reader
 
 README, OPERATIONS, GITOPS = ROOT / "README.md", DOCS / "operations.md", DOCS / "gitops.md"
 TAGS = {"setup", "up", "tour", "kubectl", "excerpt", "shell", "logs", "backup"}
 needs_kubectl = pytest.mark.skipif(not have_kubectl(), reason="there is no kubectl on PATH")
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 
 def tagged(page: Path, *tags: str) -> list[Block]:
@@ -64,11 +65,23 @@ def test_every_link_leads_somewhere() -> None:
                 assert anchor[1:] in slugs, f"{page.relative_to(ROOT)}: {target}{anchor}"
 
 
+def toured(at: Reader, block: Block) -> str:
+    """What a block of the tour says; run again where a machine that stood still made the run Invalid."""
+    for _ in range(2):
+        try:
+            return at.run(block)
+        except Failed as error:
+            if error.code != ExitCode.INVALID:
+                raise
+            at.run("phoenixctl delete experiment http-lean")
+    return at.run(block)
+
+
 def test_the_tour_runs_as_written_and_the_excerpt_is_real(at: Reader) -> None:
     said = ""
     for block in blocks(README):
         if block.tag == "tour":
-            said += at.run(block)
+            said += toured(at, block)
         elif block.tag == "kubectl" and have_kubectl():
             assert "http-lean" in at.run(block)
     # Samples and bytes depend on how long it runs, which is shortened here; what is counted once does not.
@@ -111,8 +124,9 @@ def measuring(at: Reader) -> Reader:
     path = at.folder / "long.yaml"
     text = (at.folder / "resources" / "examples" / "http-microservices.yaml").read_text()
     path.write_text(text.replace(SHORT, "timing: {warmup: 1s, duration: 120s, interval: 500ms}"))
+    at.run("phoenixctl delete experiment http-lean --ignore-not-found")  # the tour may have ended in the middle
     at.run(f"phoenixctl apply -f {path.name}")
-    at.run("phoenixctl wait experiment/http-lean --for=phase=Running --timeout=30s")
+    at.run("phoenixctl wait experiment/http-lean --for=phase=Running --timeout=60s")
     return at
 
 
