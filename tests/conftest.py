@@ -9,7 +9,7 @@ import pytest
 
 from tests.skips import SKIPS, reviewed_skips
 
-hypothesis.settings.register_profile("phoenix", deadline=None)
+hypothesis.settings.register_profile("phoenix", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("phoenix")
 
 _skipped: dict[str, str] = {}

@@ -44,7 +44,8 @@ def test_loadgen_file() -> None:
     config = written(LoadGenerator(metadata=META, spec=spec), health=1234)
     assert config.pop("otlp")["model"] == "M1"
     assert config == {
-        "replay": None, "processes": None, "rate": None, "maxDurationSeconds": 3600.0, "seed": 7, "scale": 1.0, "intervalSeconds": 1.0,
+        "replay": None, "processes": None, "rate": None, "maxDurationSeconds": 3600.0, "seed": 7, "scale": 1.0,
+        "intervalSeconds": 1.0,
         "targets": [{"name": "base", "endpoint": "http://127.0.0.1:4318"}],
         "startAtUnixNano": 1769860800250000000, "endAtUnixNano": None, "healthAddress": "127.0.0.1:1234",
         "report": REPORT,
