@@ -134,7 +134,8 @@ class Series:
 
     def read(self, data: bytes) -> Rows | None:
         """The rows of a payload; None: it is not laid out as usual, or not all of its points have a layout."""
-        if self.count > self._max_series:
+        # NB: resources of payloads that cannot be read to their end have no series.
+        if max(self.count, len(self._resources)) > self._max_series:
             self.forget()
         walk = _Walk(self, data)
         try:

@@ -64,6 +64,16 @@ async def test_a_result_that_was_not_the_processors_turns_them_off():
     await both.give(request(users()))
 
 
+async def test_once_given_up_shapes_are_planned_again():
+    both, rng = Both(DROP_USER, ADD_UP), random.Random(5)
+    plans = both.on.run._segments[0]._by_series
+    for _ in range(30):
+        await both.give(request(some_users(rng)))
+    assert plans.believed
+    plans.compare((b"", (1,)), (b"x", (1,)))
+    assert [(await both.give(request(users(count=50))))[1] for _ in range(6)][-1] == 50
+
+
 @pytest.mark.parametrize(
     "processors",
     [
@@ -138,6 +148,16 @@ async def test_beyond_so_many_series_all_are_learned_anew():
         await both.give(request(number_metric("sum", "calls", made)))
         assert plans._series.count < 30
     assert plans._series.generation
+
+
+def test_resources_without_a_series_are_forgotten_too():
+    series = Series(max_series=20)
+    for tick in range(50):
+        message = request(number_metric("sum", "calls", [({}, 1)]))
+        del message.resource_metrics[0].scope_metrics[0].metrics[0].sum.data_points[:]
+        message.resource_metrics[0].resource.attributes.add(key="tick").value.int_value = tick
+        assert series.read(message.SerializeToString()) is None
+        assert len(series._resources) <= 21
 
 
 ATTRIBUTES = st.dictionaries(
