@@ -71,8 +71,8 @@ class BySeries:
 
     @property
     def believed(self) -> bool:
-        """Whether what was put together has been what the processors gave, so often that it is used."""
-        return self._agreed >= _CHECKED
+        """Whether it was what the processors gave so often that it is used, and was not given up since."""
+        return self._agreed >= _CHECKED and self._failures < _MOST_FAILURES
 
     def compare(self, put_together: object, ran: object) -> None:
         """Told both results, and counts of points, for a payload that was also run."""
