@@ -10,7 +10,6 @@ import asyncio
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import tempfile
@@ -26,7 +25,7 @@ from tests.differential.cases import FILES, Case, load
 from tests.differential.embedded import ENV, text
 from tests.differential.inputs import INPUTS
 from tests.differential.normal import changes
-from tests.harness.otelcol import binary
+from tests.harness.otelcol import binary, free_ports
 
 GOLDEN = Path(__file__).with_name("golden")
 _AT_ONCE = 150
@@ -127,7 +126,7 @@ async def _run_again(path: str, cases: list[Case]) -> list[dict[str, Any]]:
 
 
 async def _run(path: str, cases: list[Case]) -> list[dict[str, Any]]:
-    ports = _free_ports(len(cases))
+    ports = free_ports(len(cases))
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         (folder / "c.yaml").write_text(text(_pipelines(cases, folder, ports)), "utf-8")
@@ -194,17 +193,6 @@ def _read(file: Path) -> list[ExportMetricsServiceRequest]:
     lines = file.read_text("utf-8").splitlines() if file.exists() else []
     # no exemplars in the inputs: trace ids, which are hexadecimal here, do not occur
     return [json_format.Parse(line, ExportMetricsServiceRequest()) for line in lines]
-
-
-def _free_ports(count: int) -> list[int]:
-    held = [socket.socket() for _ in range(count)]
-    try:
-        for one in held:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in held]
-    finally:
-        for one in held:
-            one.close()
 
 
 def main(files: list[str]) -> int:

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -15,6 +14,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from phoenix.agent.ports import Ports
 from tests.harness.cluster import ROOT
 from tests.harness.lifeline import LIFELINE
 
@@ -39,15 +39,8 @@ def required() -> str:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports nobody listens at now, all different."""
-    held = [socket.socket() for _ in range(count)]
-    try:
-        for one in held:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in held]
-    finally:
-        for one in held:
-            one.close()
+    """Ports nobody listens at now, all different, outside the range from which the kernel gives them to others."""
+    return list(Ports("127.0.0.1").take(str(number) for number in range(count)).values())
 
 
 class Ended(RuntimeError):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import subprocess
 import time
 import urllib.error
@@ -17,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from phoenix.agent.ports import Ports
 from phoenix.promql.aggregates import shown
 from tests.harness.lifeline import LIFELINE
 from tests.harness.promqueries import Series
@@ -49,9 +49,7 @@ def serving(folder: Path, series: Sequence[Series]) -> Iterator[str]:
     (folder / "prometheus.yml").write_text("global: {scrape_interval: 1h}\n")
     tool = ["promtool", "tsdb", "create-blocks-from", "openmetrics", str(folder / "series.txt"), str(folder / "data")]
     subprocess.run(tool, check=True, capture_output=True, timeout=60)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    address = f"127.0.0.1:{Ports('127.0.0.1').take(['prometheus'])['prometheus']}"
     command = [
         binary, f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",
         f"--web.listen-address={address}", "--storage.tsdb.retention.time=100y",
