@@ -100,18 +100,19 @@ def _live(cpu: float, cpu_pattern: str, memory_bytes: int, memory_pattern: str) 
             held += b"\1" * max(0, wanted - len(held))
         elif not cpu:
             signal.pause()
-        busy_s = _CYCLE_S * _share(cpu, cpu_pattern, age_s)
+        busy_s = _CYCLE_S * share(cpu, cpu_pattern, age_s)
         until = time.monotonic() + busy_s
         while time.monotonic() < until:
             pass
         time.sleep(max(0.0, _CYCLE_S - busy_s) if cpu else 1.0)
 
 
-def _share(cpu: float, pattern: str, age_s: float) -> float:
+def share(cpu: float, pattern: str, age_s: float) -> float:
+    """Use of one CPU at an age, ratio. Its mean is `cpu`: within one CPU large waves are flatter, and bursts longer."""
     if pattern == "Wave":
-        return min(1.0, cpu * (1 + math.sin(2 * math.pi * age_s / _WAVE_S)))
+        return cpu + min(cpu, 1 - cpu) * math.sin(2 * math.pi * age_s / _WAVE_S)
     if pattern == "Burst":
-        return min(1.0, cpu * _WAVE_S) if age_s % _WAVE_S < 1 else 0.0
+        return min(1.0, cpu * _WAVE_S) if age_s % _WAVE_S < max(1.0, cpu * _WAVE_S) else 0.0
     return cpu
 
 
