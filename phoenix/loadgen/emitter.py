@@ -2,7 +2,8 @@
 
 What runs at a tick is told by `loadmodel.processes`; changes are made half an interval before the tick, so that a
 scrape at it sees all of them done. Processes there from the first tick on are started at once. A change that comes
-after its tick is counted as missed; what was observed then is not what the profile says: the run is Invalid.
+after its tick is counted as missed; what was observed then is not what the profile says: the run is Invalid. Ticks that
+are over are not caught up on, such as after a start in the middle of a run.
 """
 
 from __future__ import annotations
@@ -64,11 +65,16 @@ class Emitter(Sending):
     async def _emit(self, stop: asyncio.Event) -> None:
         clock = SteadyClock(time.time_ns, time.monotonic_ns)
         schedule = self._config.schedule(clock.now())
-        await self._become(0)
+        now = min(max(clock.now(), schedule.first), schedule.end)
+        await self._become((now - schedule.first) // schedule.interval_ns)
         self.ready = True
         _LOG.info("processes ready count=%d first=%d ticks=%d", self._plan.processes, schedule.first, schedule.ticks)
         tick: int | None = schedule.first
         while tick is not None:
+            if schedule.is_late(tick, clock.now()):
+                self.miss_tick(tick)
+                tick = schedule.after(tick)
+                continue
             if await wait_for_event(stop, (tick - schedule.interval_ns // 2 - clock.now()) / 1e9):
                 return
             await self._become((tick - schedule.first) // schedule.interval_ns)
