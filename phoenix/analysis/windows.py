@@ -72,10 +72,17 @@ def _whole(
 
 
 def _keep(found: dict[int, _S], sample: _S) -> None:
-    """Keep one sample a window. Of several instances the greatest name: any fixed choice, the run is Invalid anyway."""
+    """Keep one sample a window: of several instances one that has its answers, else the greatest name.
+
+    Any fixed choice of names does: such a run is Invalid anyway, but for a meter that asked a Prometheus once more.
+    """
     known = found.get(sample.window_start)
-    if known is None or sample.instance > known.instance:
+    if known is None or _rank(sample) > _rank(known):
         found[sample.window_start] = sample
+
+
+def _rank(sample: InputSample | OutputSample | ProcessSample) -> tuple[bool, str]:
+    return not (isinstance(sample, OutputSample) and sample.problem), sample.instance
 
 
 def listed(items: Iterable[str], limit: int = 5) -> str:
