@@ -119,9 +119,11 @@ class Questions:
     """The queries people rely on, as they are put about one variant."""
 
     def __init__(self, asked: Sequence[AskedQuery], interval_ms: int) -> None:
-        recorded = {
-            query.record: Recording(query.expr, tuple(sorted(query.labels.items()))) for query in asked if query.record
-        }
+        recorded: dict[str, Recording] = {}
+        for query in asked:
+            if query.record:
+                one, known = Recording(query.expr, tuple(sorted(query.labels.items()))), recorded.get(query.record)
+                recorded[query.record] = one if known is None else known.beside(one)
         self.faults: dict[str, str] = {}
         self._asked = []
         for query in asked:

@@ -26,6 +26,16 @@ class Recording:
     expr: Expr
     labels: tuple[tuple[str, str], ...] = ()
 
+    def labelled(self, expr: Expr) -> Expr:
+        """An expression with the labels of this rule."""
+        for name, value in self.labels:
+            expr = Call("label_replace", (expr, Text(name), Text(value.replace("$", "$$")), Text(""), Text("")))
+        return expr
+
+    def beside(self, other: Recording) -> Recording:
+        """What both record, where several rules record under one name: the series of either."""
+        return Recording(Binary("or", self.labelled(self.expr), other.labelled(other.expr), "ManyToMany"))
+
 
 def put(expr: Expr, matchers: Iterable[Matcher], lookback_ms: int) -> str:
     """The text of a query whose selectors have `matchers` too, and whose instant values are at most so old."""
@@ -70,9 +80,7 @@ def _in_place(
     if selector.matchers:
         msg = f"it reads the recorded series {show(selector)} by their labels: write out what {selector.name} records"
         raise PromqlError(msg)
-    inner = inlined(found.expr, recorded, interval_ms, depth + 1)
-    for name, value in found.labels:
-        inner = Call("label_replace", (inner, Text(name), Text(value.replace("$", "$$")), Text(""), Text("")))
+    inner = found.labelled(inlined(found.expr, recorded, interval_ms, depth + 1))
     if selector.range_ms is not None:
         return Subquery(inner, selector.range_ms, interval_ms, selector.when)
     if selector.when.offset_ms or selector.when.at:

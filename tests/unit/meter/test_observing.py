@@ -55,6 +55,19 @@ def test_recorded_series_are_written_out_and_what_cannot_be_is_a_fault() -> None
     assert "write out what x:a records" in questions.faults["m"]
 
 
+def test_series_that_several_rules_record_under_one_name_are_those_of_all_of_them() -> None:
+    asked = [
+        AskedQuery("r1", parse("sum(a)"), "x:a", {"of": "a"}),
+        AskedQuery("r2", parse("sum(b)"), "x:a", {"of": "b"}),
+        AskedQuery("l", parse("max(x:a)")),
+    ]
+    text = dict(Questions(asked, 1000).put(OURS, 1999))["l"]
+    assert parse(text) == parse(
+        'max(label_replace(sum(last_over_time(a{job="old"}[1999ms])), "of", "a", "", "") or '
+        'label_replace(sum(last_over_time(b{job="old"}[1999ms])), "of", "b", "", ""))'
+    )
+
+
 def test_ignored_labels_are_left_out_unless_series_then_are_the_same() -> None:
     vector = vector_of([(Labels({"job": "old", "a": "1"}), 1.0), (Labels({"job": "old", "a": "2"}), 2.0)])
     found, problem = observing.without(vector, frozenset({"job"}))
