@@ -62,7 +62,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--history",
-        type=_count,
+        type=_history,
         default=DEFAULT_HISTORY,
         metavar="N",
         help="changes kept, an hour at most, for watches to go on from; they take 2 to 20 KB of database each"
@@ -112,6 +112,14 @@ def _seconds(text: str) -> float:
         raise argparse.ArgumentTypeError(str(error)) from error
     if found <= 0:
         msg = f"{text!r} is no time to keep something for: give one such as 10m"
+        raise argparse.ArgumentTypeError(msg)
+    return found
+
+
+def _history(text: str) -> int:
+    found = int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else 0
+    if not found:  # NB: with none kept, each watch that is cut off would have to list everything anew
+        msg = f"{text!r} is no number of changes to keep: give a whole one above 0, such as {DEFAULT_HISTORY}"
         raise argparse.ArgumentTypeError(msg)
     return found
 

@@ -28,7 +28,7 @@ def test_less_may_be_kept() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", ["--event-ttl=soon", "--event-ttl=0s", "--history=-1", "--history=1.5", "--history=many"]
+    "wrong", ["--event-ttl=soon", "--event-ttl=0s", "--history=-1", "--history=0", "--history=1.5", "--history=many"]
 )
 def test_nonsense_is_refused(wrong: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
