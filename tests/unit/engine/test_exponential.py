@@ -5,6 +5,8 @@ from hypothesis import strategies as st
 from opentelemetry.proto.metrics.v1.metrics_pb2 import ExponentialHistogramDataPoint
 
 from phoenix.engine.exponential import Buckets, add
+from tests.unit.engine.harness import through
+from tests.unit.engine.otlp import number_metric, request
 
 BUCKETS = st.builds(Buckets, st.integers(-6, 6), st.lists(st.integers(0, 1), max_size=6))
 
@@ -30,3 +32,15 @@ def test_a_point_that_counted_only_zeros_is_added_at_once_however_far_the_others
     add(so_far, ExponentialHistogramDataPoint(scale=20, count=2, zero_count=2))
     assert (so_far.scale, so_far.count, so_far.zero_count) == (20, 3, 2)
     assert (so_far.positive.offset, list(so_far.positive.bucket_counts)) == (-(2**31), [1])
+
+
+async def test_buckets_that_counted_very_much_are_spread_at_random_without_a_draw_for_each():
+    message = request(number_metric("gauge", "g", [({}, 1)]))
+    metric = message.resource_metrics[0].scope_metrics[0].metrics[0]
+    point = metric.exponential_histogram.data_points.add(scale=0, count=2**50)  # values from 1 to 2
+    point.positive.bucket_counts.append(2**50)
+    statement = 'convert_exponential_histogram_to_histogram("random", [1.2, 1.5, 4.0])'
+    made = await through("transform", f"metric_statements: [{{context: metric, statements: ['{statement}']}}]", message)
+    (left,) = made.resource_metrics[0].scope_metrics[0].metrics[0].histogram.data_points
+    assert sum(left.bucket_counts) == 2**50
+    assert all(left.bucket_counts)

@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Histogram, Metric
 
 from phoenix.engine.ottl.context import Context
@@ -180,8 +181,11 @@ def _random(count: int, lower: float, upper: float, boundaries: list[float]) -> 
         below = lower if index == 0 else boundaries[index - 1]
         overlap = min(boundaries[index], upper) - max(below, lower)
         given[index] = int(random.random() * int(count * (overlap / (upper - lower))))
-    for _ in range(count - sum(given.values())):
-        given[random.randint(start, end)] += 1
+    left = count - sum(given.values())
+    if left > 0:  # the Collector draws a bucket for each, one by one; of millions that is too slow here
+        drawn = np.random.default_rng().multinomial(left, [1 / len(given)] * len(given))
+        for index, more in enumerate(drawn.tolist(), start):
+            given[index] += more
     return given
 
 
