@@ -34,7 +34,7 @@ async def detect(configured_path: str) -> list[HostEngine]:
     The binary is the configured one, that of the environment's PHOENIX_OTELCOL, or the first on PATH.
     """
     found = [HostEngine(engine=Engine.EMBEDDED, version=phoenix.engine.VERSION)]
-    configured_path = configured_path or os.environ.get(_ENVIRONMENT, "")
+    configured_path = whole_path(configured_path or os.environ.get(_ENVIRONMENT, ""))
     path = configured_path or next((path for name in _BINARIES if (path := shutil.which(name))), "")
     if path:
         (code, said), (listed, output) = await asyncio.gather(_output(path, "--version"), _output(path, "components"))
@@ -48,6 +48,15 @@ async def detect(configured_path: str) -> list[HostEngine]:
                 "the configured collector does not run, so only Embedded does path=%s said=%r", path, said[:200]
             )
     return found
+
+
+def whole_path(program: str) -> str:
+    """Where a program that people name is; as it is where nothing is found, empty where nothing is named.
+
+    Workloads run in folders of their own and are executed by path: neither our folder nor PATH is looked in again.
+    """
+    found = shutil.which(program) or program
+    return os.path.abspath(found) if os.sep in found else found  # NB: links stay, such as those of version managers
 
 
 def parse_components(text: str) -> list[str]:

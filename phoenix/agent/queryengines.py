@@ -7,6 +7,7 @@ import os
 import shutil
 from dataclasses import dataclass
 
+from phoenix.agent.engines import whole_path
 from phoenix.apimachinery.urls import fault_of_url
 from phoenix.prometheus.client import Access, PrometheusClient
 from phoenix.prometheus.errors import PrometheusError
@@ -33,7 +34,7 @@ async def detect(configured: str) -> FoundPrometheus:
     configured = configured or os.environ.get(_ENVIRONMENT, "")
     if "://" in configured:
         return await _at(configured)
-    path = configured or shutil.which("prometheus") or ""
+    path = whole_path(configured) or shutil.which("prometheus") or ""
     version = await version_of(path) if path else ""
     if not version and configured:
         _LOG.warning("the configured Prometheus does not run, so none answers queries path=%s", configured)
