@@ -217,7 +217,8 @@ def _deltas(made: Converted) -> None:
             continue
         processors = made.config["processors"] = dict(made.config.get("processors") or {})
         processors.setdefault("deltatocumulative", {})
-        at = types.index("batch") if "batch" in types else len(steps)
+        behind = types.index("cumulativetodelta") + 1
+        at = types.index("batch", behind) if "batch" in types[behind:] else len(steps)
         pipeline["processors"] = [*steps[:at], "deltatocumulative", *steps[at:]]
         made.change("service.pipelines", "deltatocumulative was added: Prometheus takes no deltas")
 

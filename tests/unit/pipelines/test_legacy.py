@@ -149,6 +149,13 @@ def test_days_groups_paths_deltas_and_resource_attributes_are_mended() -> None:
     assert (again.config, again.changes, again.refused) == (made.config, [], [])
 
 
+def test_deltas_become_cumulative_again_behind_what_makes_them_wherever_batch_stands() -> None:
+    found = loaded(MORE)
+    found["service"]["pipelines"]["metrics"]["processors"] = ["batch", "cumulativetodelta", "transform"]
+    steps = convert(found).config["service"]["pipelines"]["metrics"]["processors"]
+    assert steps == ["cumulativetodelta", "transform", "deltatocumulative", "batch"]
+
+
 def test_a_copy_without_end_and_attributes_of_a_metric_are_refused() -> None:
     found = loaded(MORE)
     found["processors"]["transform"] = {"metric_statements": ["copy_metric()"]}
