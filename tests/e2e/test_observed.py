@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,9 @@ from phoenix.api.results import QueryResult, VariantResult
 from phoenix.prometheus.process import running
 from tests.harness.cluster import Cluster
 from tests.harness.eventually import eventually
+from tests.harness.otelcol import free_ports
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 TIMING = {"warmup": "6s", "duration": "8s", "interval": "1s"}
 BOARD = (
     '{"panels": [{"title": "Active", "targets": [{"refId": "A", "expr": "sum by (service_name)'
@@ -92,14 +92,10 @@ def told(query: QueryResult) -> tuple[Any, ...]:
 
 @pytest.mark.skipif(shutil.which("prometheus") is None, reason="Prometheus is not installed")
 async def test_a_prometheus_tells_what_the_meter_counted(phoenix: Cluster, tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port, dead = free_ports(2)
     async with running(shutil.which("prometheus") or "", tmp_path / "prometheus", port) as url:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            dead = free.getsockname()[1]
         await phoenix.apply(observed(f"http://127.0.0.1:{dead}", "away", "2020-01-01T00:00:00Z"))
-        await phoenix.apply(metered(url))
-        first = await phoenix.until("metered", {"Completed", "Failed"}, within_s=90)
+        first = await phoenix.judged(metered(url))
         since = first.status.measure_from
         assert since is not None
         await phoenix.apply(observed(url, "observed", since))
@@ -141,5 +137,5 @@ async def test_a_prometheus_tells_what_the_meter_counted(phoenix: Cluster, tmp_p
     async def reasons() -> list[str]:
         return [reason for reason, _ in await phoenix.events_of("observed")]
 
-    await eventually(reasons, lambda found: "ExperimentCompleted" in found, within_s=20, what="its last event")
+    await eventually(reasons, lambda found: "ExperimentCompleted" in found, within_s=40, what="its last event")
     assert {"ExperimentStarted", "MeasurementStarted", "ExperimentAnalyzed"} <= set(await reasons())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import psutil
 import pytest
 
@@ -9,15 +11,16 @@ from controllers.experiment.sources import emitted
 from phoenix.api.loadgenerator import LoadGenerator
 from phoenix.apimachinery.conditions import parse_timestamp
 from phoenix.loadmodel.processes import POINTS_PER_PROCESS
-from tests.harness.cluster import Cluster
+from tests.harness.cluster import Cluster, example
 from tests.harness.eventually import eventually
+from tests.harness.leftovers import alive
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 TIMING = {"warmup": "6s", "duration": "12s", "interval": "2s"}
 
 
 async def test_processes_that_come_and_go_are_counted_exactly(phoenix: Cluster) -> None:
-    name = await phoenix.apply_example("process-churn.yaml", TIMING)
+    judged = asyncio.create_task(phoenix.judged(example("process-churn.yaml", TIMING), within_s=120))
 
     async def running() -> list[psutil.Process]:
         found = (await phoenix.client.list(LoadGenerator, "default")).items
@@ -28,7 +31,7 @@ async def test_processes_that_come_and_go_are_counted_exactly(phoenix: Cluster) 
             return []
 
     seen = await eventually(running, lambda found: len(found) == 40, within_s=60, what="40 processes run")
-    done = await phoenix.until(name, {"Completed", "Failed"}, within_s=120)
+    done = await judged
     assert done.status.phase == "Completed", done.status.conditions
     results, plan = done.status.results, emitted(done)
     assert results is not None
@@ -50,4 +53,4 @@ async def test_processes_that_come_and_go_are_counted_exactly(phoenix: Cluster) 
     assert topk.active_series is not None
     assert topk.active_series < expected
     await phoenix.quiet()
-    assert not [one for one in seen if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+    assert not [one for one in seen if alive(one)]

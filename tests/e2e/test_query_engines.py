@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from typing import Any
 
@@ -14,7 +15,7 @@ from phoenix.manifest.loader import load_file
 from tests.harness.cluster import EXAMPLES, Cluster
 from tests.harness.eventually import eventually
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 TIMING = {"warmup": "8s", "duration": "8s", "interval": "1s"}
 LOAD = {"profileRef": {"name": "microservices-http"}, "seed": 7, "scale": 0.1}  # three runs at once, beside others
 OUTSIDE = "sum by (service_name) (http_server_request_duration_seconds_count) * 0 + scalar(hour(vector(time())))"
@@ -27,15 +28,13 @@ SIGNALS = [
 ]
 
 
-async def apply_with(phoenix: Cluster, engine: str, *, signals: list[dict[str, str]] = SIGNALS) -> str:
+def experiment(engine: str, *, signals: list[dict[str, str]] = SIGNALS) -> dict[str, Any]:
     (found,) = load_file(EXAMPLES / "query-equivalence.yaml")
     wire = dict(found.wire)
-    name = f"by-{engine.lower()}"
-    wire["metadata"] = {"name": name}
+    wire["metadata"] = {"name": f"by-{engine.lower()}"}
     analysis = {**wire["spec"]["analysis"], "queryEngine": engine, "signals": signals}
     wire["spec"] = {**wire["spec"], "source": {"load": LOAD}, "timing": TIMING, "analysis": analysis}
-    await phoenix.apply(wire)
-    return name
+    return wire
 
 
 def candidate_of(experiment: Experiment) -> VariantResult:
@@ -54,15 +53,18 @@ def told(query: QueryResult) -> tuple[Any, ...]:
 
 @pytest.mark.skipif(shutil.which("prometheus") is None, reason="Prometheus is not installed")
 async def test_both_evaluators_come_to_the_same_verdict_and_figures(phoenix: Cluster) -> None:
-    names = [await apply_with(phoenix, engine) for engine in ("Embedded", "Prometheus")]
-    names.append(await apply_with(phoenix, "Auto", signals=[{"name": "hours", "query": OUTSIDE}]))
+    hours = experiment("Auto", signals=[{"name": "hours", "query": OUTSIDE}])
+    wires = [experiment("Embedded"), experiment("Prometheus"), hours]
+    judged = asyncio.gather(*(phoenix.judged(wire) for wire in wires))
 
     async def ports() -> dict[str, int]:
-        meters = (await phoenix.client.list(Meter, "default", label_selector=f"phoenix.io/experiment={names[1]}")).items
+        meters = (
+            await phoenix.client.list(Meter, "default", label_selector="phoenix.io/experiment=by-prometheus")
+        ).items
         return meters[0].status.ports if meters else {}
 
-    await eventually(ports, lambda found: "prometheus" in found, within_s=30, what="a Prometheus of the run's own")
-    done = [await phoenix.until(name, {"Completed", "Failed"}, within_s=90) for name in names]
+    await eventually(ports, lambda found: "prometheus" in found, within_s=60, what="a Prometheus of the run's own")
+    done = await judged
     ours, theirs, outside = (candidate_of(experiment) for experiment in done)
     assert [one.status.verdict for one in done] == ["Reject", "Reject", "Reject"]
     assert [one.status.resolved["queryEngine"] for one in done] == ["Embedded", "Prometheus", "Prometheus"]

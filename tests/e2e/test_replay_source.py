@@ -6,7 +6,6 @@ import asyncio
 import gzip
 import json
 import signal
-import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,9 @@ from phoenix.api.experiment import Experiment
 from phoenix.api.results import ExperimentResults, Verdict
 from tests.harness.cluster import ROOT, Cluster
 from tests.harness.eventually import eventually
+from tests.harness.otelcol import free_ports
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 OTLP = {"model": "M1", "size": "S", "services": 3, "instances": 1, "routes": 4, "users": 40, "rawPaths": 6}
 PROFILE = {
     "apiVersion": "phoenix.io/v1alpha1",
@@ -48,9 +48,7 @@ def experiment(name: str, source: dict[str, Any]) -> dict[str, Any]:
 
 async def record(phoenix: Cluster, folder: Path) -> Path:
     """What `phoenixctl record` wrote while a generator sent the profile to it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    address = f"127.0.0.1:{free_ports(1)[0]}"
     path = phoenix.state / "recordings" / "run.jsonl"
     recorder = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "phoenix.cli", "--state", str(phoenix.state), "record", "run.jsonl", "--listen", address,
@@ -86,8 +84,8 @@ def figures(results: ExperimentResults) -> list[tuple[Any, ...]]:
     ]
 
 
-async def judged(phoenix: Cluster, name: str) -> ExperimentResults:
-    done = await phoenix.until(name, {"Completed", "Failed"}, within_s=90)
+async def judged(phoenix: Cluster, wire: dict[str, Any]) -> ExperimentResults:
+    done = await phoenix.judged(wire)
     assert done.status.phase == "Completed", done.status.conditions
     assert done.status.verdict == Verdict.PROMOTE, done.status.verdict_reason
     assert done.status.results is not None
@@ -98,12 +96,12 @@ async def judged(phoenix: Cluster, name: str) -> ExperimentResults:
 
 async def test_a_recorded_run_has_the_same_series_when_it_is_replayed(phoenix: Cluster, tmp_path: Path) -> None:
     await phoenix.apply(PROFILE)
-    await phoenix.apply(experiment("generated", {"load": {"profileRef": {"name": "little"}, "seed": 7}}))
-    recording = await record(phoenix, tmp_path)
-    generated = await judged(phoenix, "generated")
+    load = {"load": {"profileRef": {"name": "little"}, "seed": 7}}
+    recording, generated = await asyncio.gather(
+        record(phoenix, tmp_path), judged(phoenix, experiment("generated", load))
+    )
     (recording.parent / "run.jsonl.gz").write_bytes(gzip.compress(recording.read_bytes()))
-    await phoenix.apply(experiment("replayed", {"replay": {"path": "run.jsonl.gz"}}))
-    replayed = await judged(phoenix, "replayed")
+    replayed = await judged(phoenix, experiment("replayed", {"replay": {"path": "run.jsonl.gz"}}))
     assert figures(replayed) == figures(generated)
     assert figures(replayed)[0][2] > 1000
     await phoenix.quiet()

@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
@@ -21,6 +23,14 @@ def _stat(pid: int) -> tuple[str, int, int]:
     text = Path(f"/proc/{pid}/stat").read_text()
     fields = text[text.rindex(")") + 2 :].split()
     return fields[0], int(fields[2]), int(fields[3])
+
+
+def alive(process: psutil.Process) -> bool:
+    """Whether it still runs; one that ends while we look does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def processes_of(state: Path, groups: frozenset[int] = frozenset()) -> list[Leftover]:
