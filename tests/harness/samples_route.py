@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import json
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from aiohttp import web
 
+from phoenix.agent.ports import Ports
 from phoenix.samples.model import InputSample, OutputSample, SampleBatch
 
 T = TypeVar("T", InputSample, OutputSample)
+_PORTS = Ports("127.0.0.1")
 PATH = "/apis/phoenix.io/v1alpha1/namespaces/default/experiments/x/samples"
 
 
@@ -55,7 +56,5 @@ async def samples_route(folder: Path, type_: type[T]) -> AsyncIterator[SamplesRo
 
 
 def free_port() -> int:
-    """A port nobody had a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port nobody has, outside the range from which the kernel gives them to others; never the same twice."""
+    return _PORTS.take(["any"])["any"]

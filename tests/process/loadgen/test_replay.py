@@ -64,7 +64,7 @@ def config_for(below: Path, start: int | None, *sinks: OtlpSink, **replay: Any) 
 
 async def played(config: Path) -> tuple[int | None, str]:
     async with loadgen(config) as process:
-        _, log = await asyncio.wait_for(process.communicate(), 30)
+        _, log = await asyncio.wait_for(process.communicate(), 60)
     return process.returncode, log.decode()
 
 

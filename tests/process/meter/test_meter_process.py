@@ -146,7 +146,7 @@ async def test_two_variants_by_window_until_term(tmp_path: Path, route: SamplesR
         process.send_signal(signal.SIGTERM)
         began = time.monotonic()
         assert await asyncio.wait_for(process.wait(), 40) == 0
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 20
     samples = route.of("baseline")
     assert [(sample.window_start - first) // S for sample in samples] == list(range((second - first) // S + 1))
     assert [sample.points for sample in samples] == [6, *[0] * (len(samples) - 2), 1]
