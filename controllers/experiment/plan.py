@@ -18,7 +18,7 @@ from enum import StrEnum
 from controllers.experiment.observed import asked_from, asked_until
 from controllers.experiment.queryengine import patience_s
 from controllers.experiment.status import NAME_TAKEN
-from controllers.experiment.timeline import GRACE_S, HOST_PATIENCE_S, timeline_of
+from controllers.experiment.timeline import GRACE_S, HOST_PATIENCE_S, PATIENCE_S, timeline_of
 from phoenix.api.collector import Collector
 from phoenix.api.experiment import Experiment, ExperimentPhase
 from phoenix.api.loadgenerator import LoadGenerator
@@ -233,3 +233,15 @@ def conclusion_due(
     if waited < patience or unheard:
         return False
     return heard_again is None or now - heard_again >= patience
+
+
+def conclusion_pace_s(experiment: Experiment, now: datetime) -> float:
+    """Seconds until it is worth looking for the last samples again: each look judges all there are.
+
+    Soon while they are due; once a second where somebody's Prometheus, or a host that is cut off, is waited for.
+    """
+    timeline = timeline_of(experiment)
+    if timeline is None:
+        return 0.0
+    waited = now - asked_until(experiment, timeline) - timedelta(seconds=GRACE_S)
+    return 0.2 if waited < timedelta(seconds=PATIENCE_S) else 1.0

@@ -9,7 +9,7 @@ from controllers.experiment import sources
 from controllers.experiment.hosts import lost_hosts, unheard_hosts
 from controllers.experiment.measuring import NONE_LOST, Measuring
 from controllers.experiment.observed import observing_meter, timeline_for
-from controllers.experiment.plan import Act, Children, Step, conclusion_due, next_step
+from controllers.experiment.plan import Act, Children, Step, conclusion_due, conclusion_pace_s, next_step
 from controllers.experiment.resolve import Catalogue, Unresolved, resolve_experiment
 from controllers.experiment.settling import Settling
 from controllers.experiment.status import Draft
@@ -268,7 +268,7 @@ class ExperimentReconciler:
         if conclusion_due(experiment, complete=complete, now=now, unheard=unheard, heard_again=heard):
             return await self._write_verdict(experiment)
         await patch_status(self._client, experiment, self._draft(experiment).draining(unheard))
-        return Result(requeue_after_s=0.2)
+        return Result(requeue_after_s=conclusion_pace_s(experiment, now))
 
     async def _write_verdict(
         self, experiment: Experiment, *, measure_to: int | None = None, lost: Mapping[str, str] = NONE_LOST

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from controllers.experiment.plan import Act, Children, conclusion_due, next_step
+from controllers.experiment.plan import Act, Children, conclusion_due, conclusion_pace_s, next_step
 from controllers.experiment.promotion import Move, judged, promoted_deployment, settle
 from controllers.experiment.status import Draft
 from controllers.experiment.timeline import plan_timeline
@@ -150,6 +150,12 @@ def test_conclusion_waits_for_samples_with_bounded_patience() -> None:
     assert not conclusion_due(found, complete=False, now=end)
     assert conclusion_due(found, complete=True, now=end)
     assert conclusion_due(found, complete=False, now=end + timedelta(seconds=15))
+
+
+def test_samples_that_are_long_in_coming_are_looked_for_less_often() -> None:
+    found, end = running(70)
+    assert conclusion_pace_s(found, end) == 0.2
+    assert conclusion_pace_s(found, end + timedelta(seconds=15)) == 1.0
 
 
 def test_only_a_promote_verdict_promotes_and_only_once() -> None:
