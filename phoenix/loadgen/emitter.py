@@ -135,6 +135,9 @@ class Emitter(Sending):
         if not answer:
             msg = f"the process that starts the others (pid {process.pid}) gave no answer: was it ended?"
             raise EmitterError(msg)
+        if (said := answer.rstrip()) != spawner.OK:
+            msg = f"{order.get('name')!r} cannot be started: {said.decode()}: use a smaller scale, or raise its limit"
+            raise EmitterError(msg)
 
     async def _close(self) -> None:
         """End all; killed where it does not end by itself."""

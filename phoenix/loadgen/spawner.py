@@ -20,6 +20,8 @@ from typing import Any, NoReturn
 
 _PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
 _CYCLE_S, _WAVE_S, _GROWING_S, _PAGE = 0.1, 10.0, 60.0, 4096
+OK = b"ok"
+"""The line that says a thing is done; any other says why it cannot be."""
 _libc = ctypes.CDLL(None)
 
 
@@ -37,15 +39,19 @@ def main(parent: int) -> int:
     children: dict[int, int] = {}
     own = os.getpid()
     for line in sys.stdin.buffer:
-        order = json.loads(line)
+        order, answer = json.loads(line), OK
         if "stop" in order:
             _end(children.pop(order["stop"], 0))
         else:
-            pid = os.fork()
-            if pid == 0:
-                _become(order, own)
-            children[order["start"]] = pid
-        sys.stdout.buffer.write(b"ok\n")
+            try:
+                pid = os.fork()
+            except OSError as error:  # such as a limit of processes
+                answer = str(error.strerror).encode()
+            else:
+                if pid == 0:
+                    _become(order, own)
+                children[order["start"]] = pid
+        sys.stdout.buffer.write(answer + b"\n")
         sys.stdout.buffer.flush()
     for pid in children.values():
         _end(pid)
