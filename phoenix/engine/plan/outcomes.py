@@ -51,7 +51,6 @@ class Made:
     suffix: bytes
     identity: int
     delta: bool
-    histogram: bool
     merges: bool
 
 
@@ -294,5 +293,5 @@ def _made(request: ExportMetricsServiceRequest, merges: bool, names: dict[Hashab
             number(scope.scope.name, scope.scope.version, attributes_key(scope.scope.attributes), scope.schema_url),
         ),
         header + bytes((_FIELD_NUMBERS[kind] << 3 | 2,)), tail, suffix, identity,
-        delta=kind != "gauge" and temporality == _DELTA, histogram=kind == "histogram", merges=merges,
+        delta=kind != "gauge" and temporality == _DELTA, merges=merges,
     )  # fmt: skip

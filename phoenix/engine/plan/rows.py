@@ -111,8 +111,6 @@ class Rows:
     layout: npt.NDArray[np.int64]
     """index into `layouts`"""
     layouts: list[Layout]
-    new: list[tuple[int, int]]
-    """(row, series) of those seen for the first time"""
 
     def __len__(self) -> int:
         return len(self.at)
@@ -172,7 +170,6 @@ class _Walk:
         self._layouts: list[Layout] = []
         self._number_of: dict[int, int] = {}
         self._layout: list[int] = []
-        self._new: list[tuple[int, int]] = []
 
     def rows(self) -> Rows:
         data = self._data
@@ -198,7 +195,7 @@ class _Walk:
         made = Rows(
             self._frames, self._resource_of, self._scope_of, np.cumsum(counts),
             np.repeat(np.arange(len(counts)), counts), _array(self._series), _array(self._at),
-            _array(self._end), _array(self._layout), self._layouts, self._new,
+            _array(self._end), _array(self._layout), self._layouts,
         )  # fmt: skip
         if not len(made):
             raise Irregular("no points")
@@ -340,7 +337,6 @@ class _Walk:
                 raise Irregular("a point laid out otherwise than the last")
             series = frame.series[key] = self._owner.count
             self._owner.count += 1
-            self._new.append((len(self._at), series))
         return series
 
     def _check(self, rows: Rows) -> None:
