@@ -95,7 +95,7 @@ def config(tmp_path: Path) -> ReportConfig:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110  # polled: the condition spans objects without events
             await asyncio.sleep(0.005)
 
@@ -249,7 +249,7 @@ async def test_close_gives_up_at_its_deadline(server: Server, config: ReportConf
     reporter = Reporter(config, backoff_s=30, backoff_max_s=30)
     await reporter.start()
     reporter.put([sample(1), sample(2)])
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(20):  # below the backoff of 30 s
         await reporter.aclose(deadline_s=0.3)
         await reporter.aclose(deadline_s=0.3)
     assert reporter.statistics().abandoned == 2

@@ -107,7 +107,7 @@ async def test_old_samples_are_removed_again_and_again(samples: SampleStore) -> 
             async def rows() -> int:
                 return samples.statistics().rows
 
-            await eventually(rows, lambda left: left == 0, within_s=10, what="the old sample is gone")
+            await eventually(rows, lambda left: left == 0, within_s=60, what="the old sample is gone")
     finally:
         task.cancel()
 
