@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -72,12 +71,6 @@ async def eventually(check: Callable[[], object], *, within_s: float = 40.0, wha
     while not check():
         assert time.monotonic() < deadline, f"not within {within_s}s: {what or check}"
         await asyncio.sleep(0.01)
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def prepare(state: StateFolder, workload: str, port: int, **test: object) -> list[str]:

@@ -11,7 +11,8 @@ import pytest
 
 from phoenix.agent.records import StateFolder
 from phoenix.agent.shimstart import ShimOptions
-from tests.process.agent.conftest import free_port, until_ready
+from tests.harness.samples_route import free_port
+from tests.process.agent.conftest import until_ready
 from tests.process.agent.test_shim import opened, start
 
 pytestmark = pytest.mark.process
@@ -23,6 +24,7 @@ from phoenix.agent.records import StateFolder
 from phoenix.agent.shimstart import ShimOptions
 from phoenix.agent.workloads import Workloads
 from phoenix.agent.shimwire import StartRequest
+from tests.harness.samples_route import free_port
 from tests.process.agent.conftest import TEST_PROGRAMS, prepare
 
 async def main():

@@ -20,7 +20,8 @@ from phoenix.agent.records import ExitRecord, Identity, StateFolder
 from phoenix.agent.shimstart import ShimOptions
 from phoenix.agent.shimwire import StartRequest
 from phoenix.agent.workloads import Workloads
-from tests.process.agent.conftest import eventually, free_port, prepare, until_ready
+from tests.harness.samples_route import free_port
+from tests.process.agent.conftest import eventually, prepare, until_ready
 
 pytestmark = pytest.mark.process
 

@@ -14,16 +14,11 @@ from aiohttp import web
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 from phoenix.collector.__main__ import main
+from tests.harness.samples_route import free_port
 from tests.unit.engine.otlp import number_metric, numbers, request
 
 pytestmark = pytest.mark.process
 HEADERS = {"Content-Type": "application/x-protobuf"}
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Sink:
