@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND_NS = 1_000_000_000
+ZERO_TIME_UNIX_NANO = -62_135_596_800_000_000_000
+"""Go truncates relative to year 1, not to 1970; the two differ for lengths that do not divide a day."""
 
 
 class _Local(tzinfo):

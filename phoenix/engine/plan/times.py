@@ -16,13 +16,12 @@ import numpy as np
 
 from phoenix.engine.component import Work
 from phoenix.engine.data import Metrics
+from phoenix.engine.ottl.zones import ZERO_TIME_UNIX_NANO
 from phoenix.engine.plan.shape import Shape, starts_with_time
 from phoenix.engine.plan.trace import numbered, numbers_of, points_of_request
 from phoenix.otlp.layout import Offsets
 from phoenix.otlp.repeats import words_of
 
-ZERO_TIME_UNIX_NANO = -62_135_596_800_000_000_000
-"""Go truncates relative to year 1, not to 1970; the two differ for lengths that do not divide a day."""
 _ABOUT_NS = 1_600_000_000 * 10**9
 _MOST_NS = 1 << 60
 Rule = tuple[str, int]

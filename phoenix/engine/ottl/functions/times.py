@@ -14,10 +14,7 @@ from phoenix.engine.ottl.paths import Getter
 from phoenix.engine.ottl.signature import Function, by_identity, params
 from phoenix.engine.ottl.strptime import reader, writer
 from phoenix.engine.ottl.values import Duration, Time, Value, kind_name
-from phoenix.engine.ottl.zones import LOCAL, wall_clock
-
-_ZERO_TIME_UNIX_NANO = -62_135_596_800_000_000_000
-"""Go truncates relative to year 1, not to 1970; the two differ for lengths that do not divide a day."""
+from phoenix.engine.ottl.zones import LOCAL, ZERO_TIME_UNIX_NANO, wall_clock
 
 
 def _need_time(value: Value, name: str) -> Time:
@@ -45,7 +42,7 @@ def _duration(text: Getter) -> Getter:
 def _truncate_time(moment: Getter, length: Getter) -> Getter:
     def get(context: Context) -> Value:
         at, step = _need_time(moment(context), "TruncateTime"), _need_duration(length(context), "TruncateTime")
-        return at.moved(at - (at - _ZERO_TIME_UNIX_NANO) % step) if step > 0 else at
+        return at.moved(at - (at - ZERO_TIME_UNIX_NANO) % step) if step > 0 else at
 
     return get
 
