@@ -67,7 +67,7 @@ _BY_MESSAGE = (
     ("infer the context", "write the group as {context: datapoint, statements: […]}, or name contexts in paths"),
     ("missing context name", "name the context in the path, or write the group with context:"),
     ("split it", "write two groups, each with a context of its own"),
-    ("the embedded engine has no function", "set engine: Otelcol"),
+    ("the embedded engine has no function", "a real collector has it: set engine: Otelcol"),
     ("incorrect number of arguments", "give it the arguments it takes, in order or by name"),
     ("must be", "give it what it must be"),
     ("is not one of", "use one of these"),

@@ -239,7 +239,7 @@ def _as_written(kind: Kind, expression: ast.Expression) -> Any:
 
 def _undefined(name: str) -> str:
     if name in ELSEWHERE:
-        return f"the embedded engine has no function {name}: run this pipeline on the Collector (engine: Otelcol)"
+        return f"the embedded engine has no function {name}"
     return f'undefined function "{name}"'
 
 

@@ -182,6 +182,7 @@ DOCUMENTS = [
     ("receivers: {hostmetrics: {scrapers: {system: {}}}}", "engine: Otelcol"), ("receivers: {hostmetrics: {}}", "at least one scraper"),
     ("receivers: {hostmetrics: {scrapers: {process: {include: {names: [a]}}}}}", "unrecognized match_type"),
     ("receivers: {hostmetrics: {scrapers: {cpu: {metrics: {system.cpu.tim: {}}}}}}", "has invalid keys: system.cpu.tim"),
+    ("processors: {transform: {metric_statements: ['set(datapoint.attributes[\"a\"], UUID())']}}", "has no function UUID (a real collector has it: set engine: Otelcol)"),
     ("processors: {tail_sampling: {}}", "set engine: Otelcol"), ("exporters: {logging: {}}", "use the debug exporter instead"),
     ("exporters: {otlphttp/b: {}}", "at least one endpoint must be specified"), ("exporters: {otlphttp: {endpoint: 'nohost'}}", "is no URL"),
     ("exporters: {otlphttp: {endpoint: 'http://x', encoding: json}}", "is not one of 'proto'"), ("exporters: {otlphttp: {endpoint: 'http://x', sending_queue: {storage: f}}}", "not implemented"),
