@@ -217,4 +217,5 @@ async def test_ready_in_a_fifth_of_an_interpreter_start(state: StateFolder, opti
             process.terminate()
             await process.wait()
     print(f"fork {sorted(forked)[1] * 1e3:.1f} ms, exec {sorted(executed)[1] * 1e3:.1f} ms")
-    assert sorted(forked)[1] <= sorted(executed)[1] / 5
+    # The fastest of three: a machine that stands still makes one slower, never faster.
+    assert min(forked) <= min(executed) / 5
