@@ -8,10 +8,10 @@ from phoenix.api.pipeline import PipelineDeployment
 from phoenix.api.results import VariantResult, Verdict
 from phoenix.apimachinery.conditions import is_true
 from phoenix.manifest.loader import load_file
-from tests.harness.cluster import EXAMPLES, FAST_TIMING, Cluster
+from tests.harness.cluster import EXAMPLES, FAST_TIMING, Cluster, example
 from tests.harness.eventually import eventually
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 
 def by_name(variants: list[VariantResult], name: str) -> VariantResult:
@@ -19,8 +19,7 @@ def by_name(variants: list[VariantResult], name: str) -> VariantResult:
 
 
 async def test_http_microservices_is_promoted(phoenix: Cluster) -> None:
-    name = await phoenix.apply_example("http-microservices.yaml")
-    done = await phoenix.until(name, {"Completed", "Failed"})
+    done = await phoenix.judged(example("http-microservices.yaml"))
     assert done.status.phase == "Completed", done.status.conditions
     assert done.status.verdict == Verdict.PROMOTE, done.status.verdict_reason
     results = done.status.results
@@ -50,11 +49,10 @@ async def test_http_microservices_is_promoted(phoenix: Cluster) -> None:
 
 
 async def test_events_tell_the_life_of_a_run_in_order_with_data(phoenix: Cluster) -> None:
-    name = await phoenix.apply_example("http-microservices.yaml")
-    await phoenix.until(name, {"Completed", "Failed"})
+    await phoenix.judged(example("http-microservices.yaml"))
 
     async def look() -> list[tuple[str, dict[str, str]]]:
-        return await phoenix.events_of(name)
+        return await phoenix.events_of("http-lean")
 
     events = await eventually(
         look, lambda found: any(reason == "ExperimentPromoted" for reason, _ in found), within_s=40, what="promotion"
@@ -72,8 +70,7 @@ async def test_events_tell_the_life_of_a_run_in_order_with_data(phoenix: Cluster
 
 
 async def test_the_negative_control_is_rejected_and_the_loss_is_named(phoenix: Cluster) -> None:
-    name = await phoenix.apply_example("negative-control.yaml")
-    done = await phoenix.until(name, {"Completed", "Failed"})
+    done = await phoenix.judged(example("negative-control.yaml"))
     assert done.status.verdict == Verdict.REJECT, done.status.verdict_reason
     assert "user_id" in done.status.verdict_reason or "duplicate" in done.status.verdict_reason
     results = done.status.results
@@ -97,8 +94,8 @@ async def test_a_candidate_that_drops_everything_is_rejected_not_invalid(phoenix
         found.wire["spec"]["variants"][0],
         {"name": "candidate", "role": "Candidate", "pipeline": {"config": config}},
     ]
-    await phoenix.apply({**found.wire, "spec": {**found.wire["spec"], "variants": variants, "timing": FAST_TIMING}})
-    done = await phoenix.until("negative-control", {"Completed", "Failed"})
+    spec = {**found.wire["spec"], "variants": variants, "timing": FAST_TIMING}
+    done = await phoenix.judged({**found.wire, "spec": spec})
     assert done.status.verdict == Verdict.REJECT, done.status.verdict_reason
     results = done.status.results
     assert results is not None
@@ -110,8 +107,7 @@ async def test_a_candidate_that_drops_everything_is_rejected_not_invalid(phoenix
 
 
 async def test_an_a_a_run_shows_no_difference(phoenix: Cluster) -> None:
-    name = await phoenix.apply_example("aa.yaml")
-    done = await phoenix.until(name, {"Completed", "Failed"})
+    done = await phoenix.judged(example("aa.yaml"))
     results = done.status.results
     assert results is not None, done.status.conditions
     baseline, same = results.variants
@@ -130,8 +126,7 @@ async def test_an_a_a_run_shows_no_difference(phoenix: Cluster) -> None:
 
 
 async def test_this_hosts_own_processes_through_the_tee(phoenix: Cluster) -> None:
-    name = await phoenix.apply_example("host-processes.yaml", {"warmup": "2s", "duration": "8s", "interval": "1s"})
-    done = await phoenix.until(name, {"Completed", "Failed"})
+    done = await phoenix.judged(example("host-processes.yaml", {"warmup": "2s", "duration": "8s", "interval": "1s"}))
     assert done.status.phase == "Completed", done.status.conditions
     results = done.status.results
     assert results is not None
@@ -146,8 +141,7 @@ async def test_this_hosts_own_processes_through_the_tee(phoenix: Cluster) -> Non
 
 
 async def test_of_three_candidates_the_cheapest_that_passes_ranks_first(phoenix: Cluster) -> None:
-    name = await phoenix.apply_example("three-candidates.yaml")
-    done = await phoenix.until(name, {"Completed", "Failed"}, within_s=90)
+    done = await phoenix.judged(example("three-candidates.yaml"))
     assert done.status.verdict == Verdict.PROMOTE, done.status.verdict_reason
     assert done.status.promoted_candidate == "slim"
     assert "slim: cardinalityReduction" in done.status.verdict_reason
@@ -161,7 +155,7 @@ async def test_of_three_candidates_the_cheapest_that_passes_ranks_first(phoenix:
     assert None not in costs
     assert costs == sorted(costs, key=lambda cost: cost or 0.0)
     assert "duplicates" in by_name(done.status.results.variants, "careless").reason
-    code, out, err = await phoenix.ctl("describe", f"experiment/{name}")
+    code, out, err = await phoenix.ctl("describe", "experiment/three-candidates")
     assert code == 0, err
     assert [line.split()[:3] for line in out.splitlines() if "Promote" in line and line.split()[0] in "12"] == [
         ["1", "slim", "Promote"], ["2", "lean", "Promote"],
@@ -169,8 +163,7 @@ async def test_of_three_candidates_the_cheapest_that_passes_ranks_first(phoenix:
 
 
 async def test_query_equivalence_names_the_label_a_dashboard_needs(phoenix: Cluster) -> None:
-    name = await phoenix.apply_example("query-equivalence.yaml", {**FAST_TIMING, "duration": "8s"})
-    done = await phoenix.until(name, {"Completed", "Failed"})
+    done = await phoenix.judged(example("query-equivalence.yaml", {**FAST_TIMING, "duration": "8s"}))
     assert done.status.verdict == Verdict.REJECT, done.status.verdict_reason
     assert "depends on the label user_id, which the candidate removed" in done.status.verdict_reason
     assert done.status.results is not None

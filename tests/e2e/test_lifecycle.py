@@ -33,8 +33,7 @@ async def test_stop_midway_keeps_results_and_ends_every_process(phoenix: Cluster
     assert stopped.status.results is not None
     assert stopped.status.verdict is None
     await phoenix.quiet()
-    reasons = [reason for reason, _ in await phoenix.events_of(name)]
-    assert "ExperimentStopped" in reasons
+    await phoenix.told(name, "ExperimentStopped")
     code, out, err = await phoenix.ctl("start", f"experiment/{name}")
     assert code == 0, out + err
     again = await phoenix.until(name, {"WarmingUp", "Running"}, within_s=30)
@@ -84,7 +83,7 @@ async def test_a_revision_that_cannot_start_is_rolled_back(phoenix: Cluster) -> 
     assert back.status.config_hash == good.status.config_hash
     assert back.status.attempted is not None
     assert taken in back.status.attempted.message or "in use" in back.status.attempted.message
-    assert "DeploymentRolledBack" in [reason for reason, _ in await phoenix.events_of(name)]
+    await phoenix.told(name, "DeploymentRolledBack")
 
 
 def http_lean(**changes: object) -> dict[str, object]:

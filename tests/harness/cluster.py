@@ -183,6 +183,14 @@ class Cluster:
         ordered = sorted(found.items, key=lambda event: int(event.metadata.resource_version))
         return [(event.reason, data_of(event)) for event in ordered]
 
+    async def told(self, name: str, reason: str) -> list[str]:
+        """The reasons of an object's events once this one is there: an event follows what it tells of."""
+
+        async def look() -> list[str]:
+            return [reason for reason, _ in await self.events_of(name)]
+
+        return await eventually(look, lambda found: reason in found, within_s=40, what=f"{name} has {reason}")
+
     async def quiet(self, *, within_s: float = 40.0) -> None:
         """Wait until no process of any experiment runs (those of plain deployments may)."""
 
