@@ -14,7 +14,8 @@ from tests.unit.engine.harness import Sink, parse, settings
 from tests.unit.engine.otlp import number_metric, request
 
 WORKING = {
-    "otlp": "protocols: {http: {endpoint: '127.0.0.1:0'}}",
+    "receiver otlp": "protocols: {http: {endpoint: '127.0.0.1:0'}}",
+    "otlp_grpc": "{endpoint: '127.0.0.1:1', tls: {insecure: true}, retry_on_failure: {enabled: false}}",
     "hostmetrics": "{collection_interval: 50ms, initial_delay: 0s, scrapers: {cpu: , memory: , process: }}",
     "attributes": "actions: [{key: a, action: delete}]",
     "batch": "timeout: 10ms",

@@ -70,7 +70,7 @@ async def test_label_and_annotate_set_replace_list_and_remove(ctl: Ctl) -> None:
     assert (await ctl("label", "exp", "aa", "--list"))[1] == "team=y\n"
     assert (await ctl("label", "exp", "aa", "team-"))[1] == "experiment.phoenix.io/aa unlabeled\n"
     code, out, _ = await ctl("annotate", "exp", "--all", "owner=sre", "note=a b", "-o", "name")
-    assert (code, len(out.splitlines())) == (0, 5)
+    assert (code, len(out.splitlines())) == (0, len((await ctl.client.list(Experiment)).items))
     assert (await live(ctl)).metadata.annotations["note"] == "a b"
     assert (await ctl("annotate", "exp", "-l", "team=none", "x=y"))[2] == "no experiments match\n"
     code, _, err = await ctl("label", "exp", "aa", "team=not valid")
@@ -129,7 +129,7 @@ async def test_what_the_server_answers_at_a_path(ctl: Ctl) -> None:
 async def test_wait_looks_once_for_all_of_a_selection(ctl: Ctl) -> None:
     await ctl("apply", "-f", str(ROOT / "resources" / "examples"))
     code, out, err = await ctl("wait", "exp", "--all", "--for=jsonpath={.spec.suspend}=false", "--timeout=0")
-    assert (code, len(out.splitlines())) == (0, 5), err
+    assert (code, len(out.splitlines())) == (0, len((await ctl.client.list(Experiment)).items)), err
     code, _, err = await ctl("wait", "exp", "-l", "none=such", "--for=phase=Running")
     assert (code, "there is nothing to wait for" in err) == (1, True)
     assert (await ctl("wait", "exp", "-l", "none=such", "--for=delete"))[0] == 0

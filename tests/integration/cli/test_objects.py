@@ -72,7 +72,8 @@ async def test_get_in_every_form(ctl: Ctl) -> None:
     assert json.loads((await ctl("get", "exp", "aa", "-o", "json"))[1])["metadata"]["name"] == "aa"
     assert (await ctl("get", "exp/aa", "-o", "name"))[1] == "experiment.phoenix.io/aa\n"
     names = (await ctl("get", "exp", "-o", "jsonpath={.items[*].metadata.name}", "--sort-by", ".metadata.name"))[1]
-    assert names == "aa host-processes http-lean negative-control query-equivalence three-candidates\n"
+    assert names.split()[:4] == ["aa", "host-processes", "http-lean", "negative-control"]
+    assert names.split() == sorted(item.metadata.name for item in (await ctl.client.list(Experiment)).items)
     assert "aa" in (await ctl("get", "exp", "--field-selector", "metadata.name=aa"))[1]
     code, out, err = await ctl("get", "exp", "-l", "a=b")
     assert (code, out, err) == (0, "", "no experiments in namespace default\n")
@@ -119,11 +120,12 @@ async def test_delete_waits_for_finalizers_and_names_them(ctl: Ctl) -> None:
 
 async def test_delete_by_file_and_by_selector(ctl: Ctl) -> None:
     await ctl("apply", "-f", str(EXAMPLES))
+    before = {item.metadata.name for item in (await ctl.client.list(Experiment)).items}
     assert (await ctl("delete", "-f", str(EXAMPLES / "aa.yaml")))[1] == "experiment.phoenix.io/aa deleted\n"
     await ctl.client.patch(Experiment, "http-lean", "default", {"metadata": {"labels": {"team": "x"}}})
     assert (await ctl("delete", "experiments", "-l", "team=x"))[1] == "experiment.phoenix.io/http-lean deleted\n"
     left = {item.metadata.name for item in (await ctl.client.list(Experiment)).items}
-    assert left == {"host-processes", "negative-control", "query-equivalence", "three-candidates"}
+    assert before - left == {"aa", "http-lean"}
 
 
 async def test_wait_for_conditions_phases_and_verdicts(ctl: Ctl) -> None:
