@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import hypothesis
 import pytest
 
 from tests.skips import SKIPS, reviewed_skips
+
+# One worker runs tests of gRPC and tests that fork: gRPC's handlers at a fork abort the child. No program of Phoenix's
+# does both.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 hypothesis.settings.register_profile("phoenix", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("phoenix")
