@@ -33,6 +33,7 @@ from phoenix.api.collector import Collector, CollectorSpec
 from phoenix.apimachinery.conditions import is_true
 from phoenix.apimachinery.errors import NotFound
 from phoenix.apimachinery.meta import ObjectMeta
+from phoenix.apimachinery.names import LABEL_DEPLOYMENT
 from phoenix.client.config import ClientConfig
 from phoenix.client.http import HttpClient
 from phoenix.pipelines.render import render
@@ -75,7 +76,8 @@ class Phoenix:
         """Create a Collector, wait until it is Ready, delete it, wait until it is gone. Raises TimeoutError."""
         name = f"bench-{uuid4().hex[:8]}"
         spec = CollectorSpec(host=HOST, config=configuration(), config_hash="bench")
-        wanted = Collector(metadata=ObjectMeta(name=name, namespace="default"), spec=spec)
+        labels = {LABEL_DEPLOYMENT: "bench"}  # what the configuration says whose it is by
+        wanted = Collector(metadata=ObjectMeta(name=name, namespace="default", labels=labels), spec=spec)
         async with asyncio.timeout(_WITHIN_S):
             found = await self._client.list(Collector, "default")
             began = time.perf_counter()
