@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
+from phoenix.engine.plan import shape
 from phoenix.engine.plan.rows import Series
 from phoenix.loadmodel.load import Load
 from phoenix.loadmodel.profile import read_model
@@ -23,6 +24,14 @@ NO_PID = ("resource", "attributes: [{key: process.pid, action: delete}]")
 BY = "metric_statements: [{{context: metric, statements: ['aggregate_on_attributes(\"sum\"{})']}}]"
 SUM_BY_ROUTE = ("transform", BY.format(', ["route"]'))
 SUM_OF_H = ("transform", 'metric_statements: [\'aggregate_on_attributes("sum") where metric.name == "h"\']')
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _soon():
+    """A few unknown payloads are often enough here."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(shape, "_OFTEN", 3)
+        yield
 
 
 def some_users(rng, most=12, **options):
