@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from phoenix.gitops.selecting import Rules
 _RACY_NS = 2 * 10**9
 """A file that changed less than this before it was read may have changed since within the same tick of the clock."""
 _LONGEST_SETTLE_S = 3.0
+_LOOKS = 3
+"""Listings taken where files go before they are read; one that still went then is told as a fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +103,16 @@ class ManifestTree:
             DirectoryFault: it cannot be looked at.
             ChildProcessError: a parsing process broke: try again.
         """
-        listing, stale = await self._settled()
-        found = await read_all(self.settings.root, stale) if stale else []
+        listing, found = await self._look()
+        for _ in range(_LOOKS - 1):
+            if not any(one.file is None and not os.path.lexists(self.settings.root / one.path) for one in found):
+                break  # none went between the listing and the reading: the listing holds
+            listing, found = await self._look()
         return await asyncio.to_thread(self._assembled, listing, found)
+
+    async def _look(self) -> tuple[Listing, list[Read]]:
+        listing, stale = await self._settled()
+        return listing, await read_all(self.settings.root, stale) if stale else []
 
     async def line_of(self, wanted: Wanted, field: str) -> int:
         """The line a field of a manifest is on."""

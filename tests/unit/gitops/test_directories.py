@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -148,6 +149,19 @@ async def test_children_and_threads_read_the_same(tmp_path: Path) -> None:
     here = [parsing.read_one(tmp_path, entry.path) for entry in (*entries, gone)]
     assert await parsing._in_child(tmp_path, [entry.path for entry in (*entries, gone)]) == here
     assert here[-1].failure == "No such file or directory"
+
+
+async def test_a_file_that_goes_between_listing_and_reading_is_no_fault(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.yaml").write_text(f"kind: LoadProfile\nmetadata: {{name: {name}}}\n")
+
+    def now_ns() -> int:  # asked after the directory was listed
+        (tmp_path / "a.yaml").unlink(missing_ok=True)
+        return time.time_ns()
+
+    tree = ManifestTree(Settings(tmp_path, Rules(), debounce_s=0.0), [tmp_path], wall_ns=now_ns)
+    snapshot = await tree.load()
+    assert (snapshot.complete, snapshot.faults, snapshot.files) == (True, (), 1)
 
 
 async def test_a_directory_that_is_not_there_is_no_empty_one(tmp_path: Path) -> None:

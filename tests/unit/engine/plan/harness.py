@@ -80,6 +80,11 @@ class Both:
         data = message_or_bytes if isinstance(message_or_bytes, bytes) else message_or_bytes.SerializeToString()
         before = self.on.planned
         on, off = await self.on.give(data), await self.off.give(data)
-        assert on == off
+        assert _signless(on) == _signless(off)
         assert self.on.counts() == self.off.counts()
         return on, self.on.planned - before
+
+
+def _signless(left):
+    """What left, its NaN without their sign, which says nothing and differs from one build of CPython to another."""
+    return left.replace(b"\0\0\0\0\0\0\xf8\xff", b"\0\0\0\0\0\0\xf8\x7f") if isinstance(left, bytes) else left
