@@ -1,4 +1,4 @@
-"""A test runner that is killed takes what it started with it."""
+"""A test runner or a benchmark that is killed takes what it started with it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ import os
 import select
 import subprocess
 import sys
+from pathlib import Path
 
+import psutil
+
+from benchmarks.processes import wait_until
 from tests.harness.cluster import ROOT
 
 RUNNER = """\
@@ -36,3 +40,19 @@ def test_what_a_killed_runner_started_ends() -> None:
             assert select.select([child], [], [], WITHIN_S)[0] == [child], "it ended, though its stdin is still open"
         finally:
             os.close(child)
+
+
+def test_what_a_killed_benchmark_started_ends(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks", "meter", "--quick", "--directory", str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as benchmark:
+
+        def meters() -> list[psutil.Process]:
+            children = psutil.Process(benchmark.pid).children()
+            return [child for child in children if child.cmdline()[1:3] == ["-m", "phoenix.meter"]]
+
+        try:
+            wait_until(lambda: bool(meters()), "the benchmark started a meter", within_s=WITHIN_S)
+            (meter,) = meters()
+        finally:
+            benchmark.kill()
+    assert psutil.wait_procs([meter], WITHIN_S)[1] == [], "it ended, though nobody told it to"
