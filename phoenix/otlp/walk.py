@@ -40,6 +40,30 @@ def extents(data: bytes, at: int, stop: int) -> Iterator[tuple[int, int]]:
         at = end
 
 
+def bodies(data: bytes, at: int, end: int) -> tuple[list[int], list[int]]:
+    """Where each of the points that follow one another from `at` begins and ends, up to `end` or another field.
+
+    The same walk as `extents`, as lists: a generator's switches cost as much again as the walk.
+
+    Raises:
+        Irregular: one reaches over `end`.
+    """
+    begins: list[int] = []
+    ends: list[int] = []
+    while at < end and data[at] == 10:
+        size = data[at + 1]
+        if size < 128:
+            at += 2
+        else:
+            size, at = varint(data, at + 1)
+        begins.append(at)
+        at += size
+        ends.append(at)
+    if at > end:
+        raise Irregular(f"a point before byte {at} reaches over the end of its metric")
+    return begins, ends
+
+
 def messages(data: bytes, at: int, end: int, tag: int, *, last: int = -1) -> Iterator[tuple[int, int]]:
     """Extents of the messages that follow one another with one tag up to `end`; a field `last` may stand last.
 

@@ -21,8 +21,8 @@ from xxhash import xxh3_64_intdigest
 from phoenix.otlp.errors import MalformedPayload
 from phoenix.otlp.layout import KEY_FIELDS, START, Layout, Offsets, learn
 from phoenix.otlp.model import MetricType
-from phoenix.otlp.walk import Irregular, extents, leading, messages, points_end
-from phoenix.otlp.wire import LENGTH, fields, varint
+from phoenix.otlp.walk import Irregular, bodies, leading, messages
+from phoenix.otlp.wire import LENGTH, VARINT, fields, varint
 
 MAX_BYTES = 192 << 20
 """Payload bytes of all shapes together; arrays and templates take about twice as much again."""
@@ -36,6 +36,18 @@ _OFTEN = 64
 """Unknown payloads of a sender from which on it seems to churn; fewer are the many requests of its first ticks, which
 the ordinary way and plans by shape take at half the price of learning every series."""
 _STEADY, _RAREST = 4, 64
+_OTHER = 255
+
+
+def _kinds(types: list[MetricType]) -> npt.NDArray[np.uint8]:
+    """By tag: the wire type of fields that make identity, `_OTHER` for others and those of other wire types."""
+    kinds = np.full(256, _OTHER, np.uint8)
+    for number in KEY_FIELDS[types[0]]:
+        kinds[number << 3 | LENGTH], kinds[number << 3 | VARINT] = LENGTH, VARINT
+    return kinds
+
+
+_KEYS = {False: _kinds([MetricType.SUM]), True: _kinds([MetricType.HISTOGRAM])}
 
 
 def at_once(work: Callable[[], None]) -> None:
@@ -191,38 +203,24 @@ def _key(data: bytes) -> tuple[int, int] | None:
     return len(data), xxh3_64_intdigest(raw)
 
 
-@dataclass(slots=True)
-class _Points:
-    """Points of one layout while a payload is read."""
-
-    at: list[int] = field(default_factory=list)
-    end: list[int] = field(default_factory=list)
-    number: list[int] = field(default_factory=list)
-
-
 def read(data: bytes) -> Shape | None:
     """The shape of a payload; None if not all of its points have a layout, or it is laid out unusually."""
     reader = _Reader(data)
     try:
         for start, end in messages(data, 0, len(data), _FIRST):
             reader.resource(start, end)
+        lanes = reader.lanes()
     except (Irregular, MalformedPayload, IndexError, UnicodeDecodeError):
         return None
-    if not reader.regular or not reader.count:
+    if not lanes:
         return None
-    lanes = tuple(
-        Lane(layout, _array(points.at), _array(points.end), _array(points.number))
-        for layout, points in reader.found.items()
-    )
     size = -(-len(data) // _WORD) * _WORD
     fixed = np.full(size, 0xFF, np.uint8)
     for lane in lanes:
         layout = lane.layout
         starts = [1] if starts_with_time(layout) else []
-        for offset in (*starts, *layout.variable):
-            _clear(fixed, lane.at + offset)
-        for offset in layout.tail_variable:
-            _clear(fixed, lane.end - offset)
+        _clear(fixed, lane.at, layout.head, [*starts, *layout.variable])
+        _clear(fixed, lane.end - layout.tail, layout.tail, [layout.tail - offset for offset in layout.tail_variable])
     fixed[len(data) :] = 0
     template = np.frombuffer(data.ljust(size, b"\0"), np.uint64)
     return Shape(template, fixed.view(np.uint64), lanes, reader.count)
@@ -239,9 +237,14 @@ def starts_first(layout: Layout) -> bool:
     return starts_with_time(layout) or all(byte != START for offset, _, byte in layout.checks if offset in places)
 
 
-def _clear(octets: npt.NDArray[np.uint8], at: Offsets) -> None:
-    for byte in range(_WORD):
-        octets[at + byte] = 0
+def _clear(octets: npt.NDArray[np.uint8], at: Offsets, size: int, words: list[int]) -> None:
+    """Zero the words at these offsets in each of the records of `size` bytes that begin at `at`."""
+    if not size:
+        return
+    record = np.full(size, 0xFF, np.uint8)
+    for offset in words:
+        record[offset : offset + _WORD] = 0
+    np.ndarray((len(octets) - size + 1,), f"V{size}", octets, 0, (1,))[at] = record.view(f"V{size}")
 
 
 def _array(numbers: list[int]) -> Offsets:
@@ -249,16 +252,31 @@ def _array(numbers: list[int]) -> Offsets:
 
 
 class _Reader:
-    """Finds the points of one payload, in order."""
+    """Finds the points of one payload, in order: a walk over their lengths, then all layouts checked at once."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
-        self.found: dict[Layout, _Points] = {}
-        self.count = 0
-        self.regular = True
+        self._at: list[int] = []
+        self._end: list[int] = []
+        self._layout: list[int] = []
+        """of each metric the index of the layout that its points are taken to have"""
+        self._type: list[MetricType] = []
+        self._ends: list[int] = []
+        """of each metric the number of the point behind its last"""
+        self._layouts: dict[Layout, int] = {}
+        self._last: dict[MetricType, Layout] = {}
+
+    @property
+    def count(self) -> int:
+        """Points so far."""
+        return len(self._at)
 
     def resource(self, at: int, end: int) -> None:
-        """Read the ResourceMetrics in [at, end)."""
+        """Read the ResourceMetrics in [at, end).
+
+        Raises:
+            Irregular: not all of its points can have a layout, or it is laid out unusually.
+        """
         _, at = leading(self._data, at, end)
         for start, stop in messages(self._data, at, end, _LIST, last=_SCHEMA_URL):
             _, inner = leading(self._data, start, stop)
@@ -270,23 +288,61 @@ class _Reader:
         holders = [item for item in fields(data, start, end) if (item.number << 3 | item.wire) in _DATA]
         if len(holders) != 1:
             # NB: a metric without data has no points, but filters may drop it: that is the ordinary way's to know.
-            self.regular = False
-            return
+            raise Irregular("a metric without data")
         (holder,) = holders
         type_ = _DATA[holder.number << 3 | LENGTH]
-        stop = points_end(data, holder.value, holder.end)
+        ats, ends = bodies(data, holder.value, holder.end)
+        stop = ends[-1] if ends else holder.value
+        if any(item.number == 1 and item.wire == LENGTH for item in fields(data, stop, holder.end)):
+            raise Irregular("points behind other fields")
+        if not ats:
+            return
+        layout = self._last.get(type_)
+        if layout is None or not _same(layout, data, ats[0], ends[0], type_):
+            layout = self._last[type_] = _learned(data, ats[0], ends[0], type_)
+        self._at += ats
+        self._end += ends
+        self._layout.append(self._layouts.setdefault(layout, len(self._layouts)))
+        self._type.append(type_)
+        self._ends.append(len(self._at))
+
+    def lanes(self) -> tuple[Lane, ...]:
+        """All points by their layout.
+
+        Raises:
+            Irregular: a point has none.
+        """
+        octets, at, end = np.frombuffer(self._data, np.uint8), _array(self._at), _array(self._end)
+        ends = _array(self._ends)
+        layout = np.repeat(_array(self._layout), np.diff(ends, prepend=0))
+        good = np.zeros(len(at), np.bool_)
+        for one, index in self._layouts.items():
+            chosen = np.flatnonzero(layout == index)
+            good[chosen] = _all_fit(one, octets, at[chosen], end[chosen])
+        for metric in np.unique(np.searchsorted(ends, np.flatnonzero(~good), "right")).tolist():
+            first = self._ends[metric - 1] if metric else 0
+            layout[first : self._ends[metric]] = self._with_care(metric, first)
+        numbers = [(one, np.flatnonzero(layout == index)) for one, index in self._layouts.items()]
+        return tuple(Lane(one, at[number], end[number], number) for one, number in numbers if len(number))
+
+    def _with_care(self, metric: int, first: int) -> list[int]:
+        """The layouts of the points of one metric, one after the other."""
+        data, type_, found = self._data, self._type[metric], []
         layout: Layout | None = None
-        for at, last in extents(data, holder.value, stop):
-            if layout is None or not _same(layout, data, at, last, type_):
-                layout = learn(data, at, last, type_)
-            if layout is None or not starts_first(layout):
-                self.regular = False
-                return
-            points = self.found.setdefault(layout, _Points())
-            points.at.append(at)
-            points.end.append(last)
-            points.number.append(self.count)
-            self.count += 1
+        for number in range(first, self._ends[metric]):
+            at, end = self._at[number], self._end[number]
+            if layout is None or not _same(layout, data, at, end, type_):
+                layout = _learned(data, at, end, type_)
+            found.append(self._layouts.setdefault(layout, len(self._layouts)))
+        return found
+
+
+def _learned(data: bytes, at: int, end: int, type_: MetricType) -> Layout:
+    """The layout of one point. Raises Irregular if it has none, or does not begin with its start time."""
+    layout = learn(data, at, end, type_)
+    if layout is None or not starts_first(layout):
+        raise Irregular("a point without layout")
+    return layout
 
 
 def _same(layout: Layout, data: bytes, at: int, end: int, type_: MetricType) -> bool:
@@ -298,3 +354,26 @@ def _same(layout: Layout, data: bytes, at: int, end: int, type_: MetricType) -> 
         return all(item.number in KEY_FIELDS[type_] for item in inside)
     except MalformedPayload:
         return False
+
+
+def _all_fit(layout: Layout, octets: npt.NDArray[np.uint8], at: Offsets, end: Offsets) -> npt.NDArray[np.bool_]:
+    """Of which points that is so; False also for keys that are encoded unusually."""
+    good = end - at >= layout.head + layout.tail
+    place, stop = np.where(good, at, 0) + layout.head, np.where(good, end, layout.head) - layout.tail
+    good &= layout.fits(octets, at, end)
+    kinds = _KEYS[layout.histogram]
+    live = np.flatnonzero(good & (place < stop))
+    while len(live):  # one field of each point a turn
+        here = place[live]
+        kind = kinds[octets[here]]
+        size = octets[np.minimum(here + 1, len(octets) - 1)].astype(np.int64)
+        long = (size > 127) & (kind == LENGTH)
+        more = octets[np.minimum(here + 2, len(octets) - 1)]
+        size = np.where(long, (size & 127) + (more.astype(np.int64) << 7), np.where(kind == LENGTH, size, 0))
+        behind = here + 2 + long + size
+        fine = (kind != _OTHER) & (behind <= stop[live]) & ~(long & (more > 127))
+        fine &= (kind == LENGTH) | (octets[np.minimum(here + 1, len(octets) - 1)] < 128)
+        good[live[~fine]] = False
+        place[live] = behind
+        live = live[fine & (behind < stop[live])]
+    return good
