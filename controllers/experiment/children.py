@@ -125,7 +125,7 @@ def generator(experiment: Experiment, host: str, timeline: Timeline, to: list[Ta
     # A recording ends with the run or with itself, and has no profile that knew of an end.
     lasts_s = (timeline.measure_to - timeline.start_at).total_seconds()
     alone = LoadProfileSpec(max_duration=Duration(format_seconds(lasts_s)))
-    profile = LoadProfileSpec.from_wire(pinned) if load else alone
+    profile = LoadProfileSpec.from_stored(pinned) if load else alone
     return LoadGenerator(
         metadata=_meta(
             experiment, child_name(experiment.metadata.name, "load", host), process=True, **{LABEL_HOST: host}

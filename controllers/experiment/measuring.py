@@ -119,7 +119,7 @@ class Measuring:
             lost_hosts=dict(lost),
             analysis=judged_analysis(experiment),
             cost=spec.cost,
-            price_books={name: PriceBookSpec.from_wire(book) for name, book in books.items()},
+            price_books={name: PriceBookSpec.from_stored(book) for name, book in books.items()},
             samples=await self._samples(experiment, everything=final),
             measure_from=unix_nano(timeline.measure_from),
             measure_to=measure_to if measure_to is not None else unix_nano(timeline.measure_to),

@@ -53,7 +53,7 @@ def points_per_tick(experiment: Experiment) -> int | None:
 def emitted(experiment: Experiment) -> ProcessPlan | None:
     """The processes that are this run's load, as on its first host; None: it is another, or it cannot be."""
     load = experiment.spec.source.load
-    profile = LoadProfileSpec.from_wire(experiment.status.resolved.get("profile") or {})
+    profile = LoadProfileSpec.from_stored(experiment.status.resolved.get("profile") or {})
     if load is None or profile.processes is None:
         return None
     interval_ns = round(experiment.spec.timing.interval.seconds * 1e9)

@@ -135,7 +135,7 @@ class Keeper:
         self.memory.drift.pop(ident, None)
         if compare and outcome.action is not Action.UNCHANGED and not dry_run:
             # Both through the model: what the cache keeps has every default written out.
-            after = type(before).from_wire(outcome.wire).to_wire() if before is not None else {}
+            after = type(before).from_stored(outcome.wire).to_wire() if before is not None else {}
             fields = differing(after, before.to_wire()) if before is not None else []
             if fields or outcome.action is Action.CREATED:
                 self.done.corrected[ident] = fields

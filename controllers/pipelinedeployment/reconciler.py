@@ -276,7 +276,7 @@ class PipelineDeploymentReconciler:
         if change.existing is not None:
             # NB: a PUT, not a merge patch: a merge would leave keys of the old config in the new one.
             new = change.existing.model_copy(deep=True)
-            new.spec = CollectorSpec.from_wire({**change.existing.spec.to_wire(), **spec})
+            new.spec = CollectorSpec.from_stored({**change.existing.spec.to_wire(), **spec})
             await self._client.update(new)
             return ""
         measurement = deployment.spec.measurement

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic.config import JsonDict
+
+from phoenix.apimachinery.stored import reader
 
 ONE_FIELD: Final[JsonDict] = {"x-kubernetes-map-type": "atomic"}
 """For `json_schema_extra` of an object: it has one owner and is replaced whole."""
@@ -35,3 +37,15 @@ class Model(BaseModel):
     def from_wire(cls, wire: Any) -> Self:
         """Validate a JSON value. Raises pydantic.ValidationError."""
         return cls.model_validate(wire)
+
+    @classmethod
+    def from_stored(cls, wire: Any) -> Self:
+        """Read what a server keeps: what was right when it was stored stays readable when bounds get tighter.
+
+        Raises pydantic.ValidationError where types, names or enums do not fit.
+        """
+        try:
+            return cls.model_validate(wire)
+        except ValidationError:
+            found: Self = reader(cls).validate_python(wire)
+            return found

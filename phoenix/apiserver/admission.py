@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from phoenix.api.schema import complete, plain, unknown_fields, validate
+from phoenix.api.schema import complete, plain, repeated_items, unknown_fields, validate
 from phoenix.api.validation import shown
 from phoenix.apimachinery.errors import BadRequest, Cause, Invalid
 from phoenix.apimachinery.meta import GROUP, Resource
@@ -49,8 +49,14 @@ def other_type(kind: type[Resource], wire: dict[str, Any], field: str, expected:
     return Invalid(msg, name=name, group=kind.info.group, kind=given, causes=[cause])
 
 
-def admit(kind: type[Resource], wire: dict[str, Any], mode: FieldValidation) -> tuple[dict[str, Any], list[str]]:
+def admit(
+    kind: type[Resource], wire: dict[str, Any], mode: FieldValidation, old: dict[str, Any] | None = None
+) -> tuple[dict[str, Any], list[str]]:
     """Prune, default and validate an object.
+
+    Args:
+        old: the stored object it is to replace. What is wrong with that already is no reason to refuse: a rule that
+            came later must not stop an object's status, nor a change of something else (upstream: ratcheting).
 
     Returns:
         The object to store (free-form parts may be shared with `wire`) and warnings.
@@ -69,12 +75,23 @@ def admit(kind: type[Resource], wire: dict[str, Any], mode: FieldValidation) -> 
         if mode is FieldValidation.STRICT:
             raise strict_error(kind, warnings)
     warnings += distinct_owners(admitted.get("metadata"))
-    if causes := validate(kind, admitted):
+    if causes := _new_causes(kind, admitted, old):
         metadata = admitted.get("metadata")
         raise invalid(kind, str(metadata.get("name") or "") if isinstance(metadata, dict) else "", causes)
     if linted:
         warnings += pipeline_warnings(kind, admitted)
     return admitted, warnings
+
+
+def _new_causes(kind: type[Resource], wire: dict[str, Any], old: dict[str, Any] | None) -> list[Cause]:
+    causes = validate(kind, wire)
+    if not causes or old is None:
+        return causes
+    known = validate(kind, old)
+    if fresh := [cause for cause in causes if cause not in known]:
+        return fresh
+    known = repeated_items(kind, old)  # which `validate` looks at only where nothing else is wrong
+    return [cause for cause in repeated_items(kind, wire) if cause not in known]
 
 
 def invalid(kind: type[Resource], name: str, causes: list[Cause]) -> Invalid:

@@ -167,7 +167,7 @@ class Registry:
             if new == old and owners.untouched:
                 return Written(live.value)
             try:
-                new, warnings = admit(target.kind, new, options.field_validation)
+                new, warnings = admit(target.kind, new, options.field_validation, old)
             except BadRequest as error:
                 raise (not_a_result(error.message) if patch else error) from error
             if new == old and owners.untouched:

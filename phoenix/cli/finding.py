@@ -26,7 +26,7 @@ async def fetch(
 
 async def fetch_typed(client: HttpClient, kind: type[R], name: str, namespace: str) -> R:
     """As `fetch`, as a model."""
-    return kind.from_wire(await fetch(client, kind.info, name, namespace))
+    return kind.from_stored(await fetch(client, kind.info, name, namespace))
 
 
 async def not_found(client: HttpClient, info: KindInfo, name: str, namespace: str) -> CliError:

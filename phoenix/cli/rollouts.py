@@ -50,7 +50,7 @@ def rolled_out() -> Goal:
     def read(wire: Wire | None) -> RolloutState:
         if wire is None:
             return RolloutState(False, "", "it is not there")
-        return state_of(PipelineDeployment.from_wire(wire))
+        return state_of(PipelineDeployment.from_stored(wire))
 
     return Goal(
         text="its rollout",

@@ -97,12 +97,12 @@ async def steer(session: Session, options: SteerOptions, decide: Callable[[Exper
 
 def _goal(decided: Steer, reached: Callable[[Experiment], bool]) -> Goal:
     def state(wire: Wire | None) -> str:
-        status = Experiment.from_wire(wire).status if wire else None
+        status = Experiment.from_stored(wire).status if wire else None
         return f"its phase is {status.phase}" if status else "it is not there"
 
     return Goal(
         text=f"it to be {decided.done}",
-        reached=lambda wire: wire is not None and reached(Experiment.from_wire(wire)),
+        reached=lambda wire: wire is not None and reached(Experiment.from_stored(wire)),
         state=state,
-        hopeless=lambda wire: decided.hopeless(Experiment.from_wire(wire)) if wire is not None else "",
+        hopeless=lambda wire: decided.hopeless(Experiment.from_stored(wire)) if wire is not None else "",
     )

@@ -61,7 +61,7 @@ async def _read_experiment(session: Session, client: HttpClient, board: Board, v
                 raise Gone(f"experiment/{name} was deleted while it was watched", "its results are gone with it")
             if change.type == "SYNCED":
                 continue
-            board.experiment = Experiment.from_wire(change.wire)
+            board.experiment = Experiment.from_stored(change.wire)
             view.changed(board)
             if board.finished:
                 return

@@ -360,7 +360,7 @@ class HttpClient:
 
     def _object(self, kind: type[R], wire: Mapping[str, Any]) -> R:
         try:
-            return kind.from_wire(wire)
+            return kind.from_stored(wire)
         except ValidationError as error:
             name = (wire.get("metadata") or {}).get("name", "")
             msg = f"{self.server} sent {kind.info.singular}/{name}, which this version cannot read: {error}"

@@ -97,9 +97,8 @@ def description(session: Session, info: KindInfo, wire: dict[str, Any], events: 
         yield from _indented(status)
     if info.kind == Experiment.info.kind:
         yield title("Results:")
-        yield from (
-            f"  {line}".rstrip() for line in section_lines(report(Experiment.from_wire(wire)), width - 2, session.style)
-        )
+        found = report(Experiment.from_stored(wire))
+        yield from (f"  {line}".rstrip() for line in section_lines(found, width - 2, session.style))
     extra = {key: wire[key] for key in wire if key not in ("apiVersion", "kind", "metadata", "spec", "status")}
     if extra:
         yield from _indented(extra, "")

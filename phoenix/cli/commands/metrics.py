@@ -67,7 +67,7 @@ async def run(session: Session, options: MetricsOptions) -> int:
         else:
             session.line(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
         return 0
-    for line in section_lines(report(Experiment.from_wire(wire)), session.width, session.style):
+    for line in section_lines(report(Experiment.from_stored(wire)), session.width, session.style):
         session.line(line)
     return 0
 

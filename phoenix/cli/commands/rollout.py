@@ -137,7 +137,7 @@ async def _status(session: Session, client: HttpClient, options: RolloutOptions)
         session.line(f"{options.ref}: {state.failed or state.said}")
         return ExitCode.OK if state.done else ExitCode.WAIT_FAILED
     wire = await wait_for(session, client, options.ref, rolled_out(), options.timeout_s)
-    state = state_of(PipelineDeployment.from_wire(wire or {}))
+    state = state_of(PipelineDeployment.from_stored(wire or {}))
     session.line(f"{options.ref} is rolled out: {state.said}")
     return ExitCode.OK
 
