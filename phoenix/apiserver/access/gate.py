@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -65,7 +66,8 @@ class Access:
         self.limiter = Limiter(config.limits)
         self.audit = AuditLog(config.audit)
         self._audited = config.audit.path is not None
-        self._callers: dict[Any, Caller] = {}
+        # NB: bounded: the credential not used for longest goes first; its bearer is identified anew when he comes back.
+        self._callers: OrderedDict[Any, Caller] = OrderedDict()
         self._stale = True
         self.generation = 0
         """Grows with each change of roles, users or tokens: what was remembered of an earlier one holds no more."""
@@ -111,8 +113,10 @@ class Access:
         # NB: kept by a hash, so that no token but the one in use is in memory, and comparing tells nothing.
         key = hashlib.sha256(authorization.encode("utf-8", "surrogateescape")).digest()
         caller = self._callers.get(key)
-        if caller is not None and caller.expires_at > self._now() and not caller.bound:
-            return caller
+        if caller is not None:
+            self._callers.move_to_end(key)
+            if caller.expires_at > self._now() and not caller.bound:
+                return caller
         identity = self.authenticator.by_token(bearer_token(authorization))
         if caller is None or caller.identity != identity:
             caller = self._keep(key, self.caller(identity))
@@ -129,7 +133,9 @@ class Access:
             raise unauthorized(msg)
         key = (certificate.get("subject"), certificate.get("serialNumber"), certificate.get("notAfter"))
         caller = self._callers.get(key)
-        if caller is None:
+        if caller is not None:
+            self._callers.move_to_end(key)
+        else:
             identity = self.authenticator.by_certificate(certificate)
             if identity is None:
                 raise unauthorized("the client certificate names nobody (no common name), or a User who is disabled")
@@ -139,10 +145,9 @@ class Access:
         return caller
 
     def _keep(self, key: Any, caller: Caller) -> Caller:
-        # NB: every child program has a token of its own and ends with it: whoever came first is the likeliest gone.
-        while len(self._callers) >= _MOST_CALLERS:
-            del self._callers[next(iter(self._callers))]
         self._callers[key] = caller
+        while len(self._callers) > _MOST_CALLERS:
+            self._callers.popitem(last=False)
         return caller
 
     def caller(self, identity: Identity, through: Identity | None = None) -> Caller:

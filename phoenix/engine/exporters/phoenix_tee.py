@@ -19,6 +19,7 @@ from phoenix.engine.config.section import Section
 from phoenix.engine.config.values import Unresolved, plain
 from phoenix.engine.data import Metrics
 from phoenix.engine.errors import ConsumeError
+from phoenix.engine.receivers.scrapepage import SCOPE
 from phoenix.engine.tasks import TaskOwner
 from phoenix.otlp.fanout import Fanout, Target
 from phoenix.samples.inputs import Scrapes, input_samples
@@ -92,15 +93,22 @@ def tick_of(metrics: Metrics, interval_ns: int) -> int:
 
 
 def scrapes_of(metrics: Metrics) -> Iterator[tuple[str, bool]]:
-    """(target, whether it failed) of each scrape in a request of a prometheus receiver."""
+    """(target, whether it failed) of each scrape in a request of a prometheus receiver.
+
+    A page may have an `up` of its own: the receiver's is in its own scope, and behind all that the page said.
+    """
     for resource in metrics.message().resource_metrics:
-        for scope in resource.scope_metrics:
-            for metric in scope.metrics:
-                if metric.name != "up" or not metric.HasField("gauge"):
-                    continue
-                given = {pair.key: pair.value.string_value for pair in resource.resource.attributes}
-                for point in metric.gauge.data_points:
-                    yield given.get("service.instance.id", ""), point.as_double != 1.0
+        given = {pair.key: pair.value.string_value for pair in resource.resource.attributes}
+        told = [
+            point
+            for scope in resource.scope_metrics
+            if scope.scope.name == SCOPE
+            for metric in scope.metrics
+            if metric.name == "up"
+            for point in metric.gauge.data_points
+        ]
+        if told:
+            yield given.get("service.instance.id", ""), told[-1].as_double != 1.0
 
 
 class PhoenixTee:

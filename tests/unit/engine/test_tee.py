@@ -10,6 +10,8 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from phoenix.engine.data import Metrics
 from phoenix.engine.errors import ConsumeError
 from phoenix.engine.exporters.phoenix_tee import FACTORY, scrapes_of, tick_of
+from phoenix.engine.receivers.prometheus import Scraped
+from phoenix.engine.receivers.scrapeconfig import Job, Target
 from phoenix.engine.telemetry import Telemetry
 from tests.unit.engine.harness import parse, settings
 from tests.unit.engine.otlp import T0, number_metric, request
@@ -109,12 +111,13 @@ def test_the_tick_is_the_newest_time_rounded_down():
     assert tick_of(Metrics.of(request()), SECOND) == 0
 
 
-def test_scrapes_are_told_by_target_and_outcome():
-    made = ExportMetricsServiceRequest()
-    for instance, value in (("h:1", 1.0), ("h:2", 0.0)):
-        resource = made.resource_metrics.add()
-        resource.resource.attributes.add(key="service.instance.id").value.string_value = instance
-        metrics = resource.scope_metrics.add().metrics
-        metrics.add(name="up").gauge.data_points.add(as_double=value)
-        metrics.add(name="other").gauge.data_points.add(as_double=0.0)
-    assert list(scrapes_of(Metrics.of(made))) == [("h:1", False), ("h:2", True)]
+@pytest.mark.parametrize("page", ["", "up 0\n", 'up{backend="db"} 0\n', 'up{otel_scope_name="my"} 0\n'])
+@pytest.mark.parametrize("came", [True, False])
+def test_scrapes_are_told_by_target_and_outcome_whatever_the_page_says_of_others(page, came):
+    target = Target("http://h:1/metrics", {"job": "j", "instance": "h:1"})
+    scraped = Scraped(Job("j", 1.0, 1.0, (target,), (), False, True, 0), target)
+    scraped.page(page, "text/plain", 0.0, T0)
+    metrics, _ = scraped.page(page if came else None, "text/plain", 0.0, T0 + SECOND)
+    both = metrics.message()
+    both.resource_metrics.add().scope_metrics.add().metrics.add(name="up").gauge.data_points.add(as_double=0.0)
+    assert list(scrapes_of(Metrics.of(both))) == [("h:1", not came)]

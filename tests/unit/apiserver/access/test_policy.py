@@ -27,10 +27,13 @@ TEAMS = ["red", "blue"]
 
 
 class Objects:
-    """A store with nothing but objects to list."""
+    """A store with nothing but objects to read."""
 
     def __init__(self, objects: dict[str, Wire]) -> None:
         self.objects = objects
+
+    def get(self, key: str) -> Record | None:
+        return Record(key, orjson.dumps(self.objects[key]), 1, 1) if key in self.objects else None
 
     def list(self, prefix: str) -> list[Record]:
         return [Record(key, orjson.dumps(wire), 1, 1) for key, wire in self.objects.items() if key.startswith(prefix)]
