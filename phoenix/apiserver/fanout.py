@@ -30,6 +30,8 @@ _LOGGER = logging.getLogger(__name__)
 _RECENT = 4096  # changes kept to join a watcher without a gap; older starts are read from the store
 _REST_RATIO = 2.5  # rest this many times what a flush took: at most 29 % of the loop goes to flushing
 _MAX_REST_S = 0.04
+BEHIND = "behind"
+"""Why a watcher ended that has not seen everything up to `Fanout.revision`."""
 _HEARTBEAT_INTERVAL_S = 15.0  # proxies commonly close what is silent for 30 s or more
 
 
@@ -162,7 +164,9 @@ class Fanout:
         """End every watcher after what it was given, and each that joins from now on."""
         self._closed = True
         self._flush()
-        self._end_all("stopping")
+        for _, group in self._every_group():
+            for watcher in group.watchers:
+                watcher.end("stopping")
         for _, reached in self._waiting:
             if not reached.done():
                 reached.set_exception(ServiceUnavailable("the server is stopping: watch again from the last version"))
@@ -239,13 +243,10 @@ class Fanout:
             else:
                 if not stream.overflowed:
                     return  # the store is closed
+                self.revision = self._store.revision
             finally:
                 stream.close()
-            # Fallen behind the store's buffer, or failed: every watcher goes on from what it saw, and we from here.
-            self._end_all("behind")
-            self._recent.clear()
-            self.revision = max(self.revision, self._store.revision)
-            self._progress()
+            self._cut_off()
 
     def _take(self, event: StoreEvent) -> None:
         self.revision = event.revision
@@ -322,7 +323,12 @@ class Fanout:
     def _every_group(self) -> list[tuple[Scope, _Group]]:
         return [item for groups in self._groups.values() for item in groups.items()]
 
-    def _end_all(self, reason: str) -> None:
+    def _cut_off(self) -> None:
+        """End every watcher where it is, since a change is missing from here on: each goes on from what it saw."""
+        self._recent.clear()
         for _, group in self._every_group():
+            group.pending.clear()
             for watcher in group.watchers:
-                watcher.end(reason)
+                watcher.end(BEHIND)
+            group.watchers.clear()  # NB: their handlers run later, and what came until then would hide the gap
+        self._progress()

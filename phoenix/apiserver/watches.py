@@ -18,7 +18,7 @@ from aiohttp import WSMsgType, web
 
 from phoenix.apimachinery.errors import ApiError, BadRequest, Expired
 from phoenix.apiserver.events import Change, Form, bookmark_line, error_line, event_line, shaped
-from phoenix.apiserver.fanout import Fanout, Scope, Watcher
+from phoenix.apiserver.fanout import BEHIND, Fanout, Scope, Watcher
 from phoenix.apiserver.framing import HEARTBEAT, Framing, frame
 from phoenix.apiserver.lists import Lister
 from phoenix.apiserver.negotiate import EVENT_STREAM
@@ -156,6 +156,8 @@ class Watches:
             if missed:
                 transport.write(missed)
             await connection.live(watcher.ended, max(0.0, until - loop.time()))
+            if watcher.ended.done() and watcher.ended.result() == BEHIND:
+                return  # a bookmark would tell the client that it has seen what it has not
             self._fanout.flush_scope(scope)
             if scope.bookmarks and not transport.is_closing():
                 revision = self._fanout.revision
