@@ -102,7 +102,8 @@ def pairs_of(
 
 def _reduction(baseline: int, candidate: int) -> float | None:
     """1 − candidate / baseline, exact 0 for equals; None where the baseline has none."""
-    return 1 - candidate / baseline if baseline else None
+    # NB: one division of whole numbers, so that 9 of 10 is the very 0.1 a bound says; 1 - 9 / 10 is less.
+    return (baseline - candidate) / baseline if baseline else None
 
 
 def _not_comparable(inputs: AnalysisInput, candidate: JudgedVariant) -> str:

@@ -290,6 +290,16 @@ def test_a_pipeline_against_itself_shows_no_difference() -> None:
     assert outcome.verdict is Verdict.PROMOTE
 
 
+@pytest.mark.parametrize(("series", "verdict"), [(900, Verdict.PROMOTE), (901, Verdict.REJECT)])
+def test_a_reduction_on_its_bound_keeps_it(series: int, verdict: Verdict) -> None:
+    run = Run()
+    for sample in run.of(OutputSample, "cand"):
+        sample.active_series_by_last_window = [(sample.window_start, series)]
+    run.analysis = {"criteria": [{"metric": "cardinalityReduction", "min": 0.1}]}
+    outcome = analyze(run.input())
+    assert outcome.verdict is verdict, outcome.reason
+
+
 def test_the_best_of_several_candidates_is_promoted() -> None:
     run = Run(candidates=("one", "two", "bad"))
     for sample in run.of(OutputSample, "two"):
