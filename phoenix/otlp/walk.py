@@ -54,6 +54,8 @@ def bodies(data: bytes, at: int, end: int) -> tuple[list[int], list[int]]:
         size = data[at + 1]
         if size < 128:
             at += 2
+        elif (more := data[at + 2]) < 128:
+            size, at = size & 127 | more << 7, at + 3
         else:
             size, at = varint(data, at + 1)
         begins.append(at)

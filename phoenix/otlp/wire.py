@@ -27,6 +27,8 @@ def varint(data: bytes, at: int) -> tuple[int, int]:
     Raises:
         MalformedPayload: it runs over the end or over ten bytes.
     """
+    if at < len(data) and (byte := data[at]) < 128:  # most are tags and short lengths
+        return byte, at + 1
     value = shift = 0
     for offset in range(at, at + _MAX_VARINT_BYTES):
         if offset >= len(data):

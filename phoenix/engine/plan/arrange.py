@@ -11,18 +11,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from phoenix.engine.plan.learn import can_add
+from phoenix.engine.plan.moves import moves
 from phoenix.engine.plan.outcomes import LEFT, Made, Outcomes
 from phoenix.engine.plan.rows import Rows
 from phoenix.engine.plan.shape import starts_with_time
-from phoenix.engine.plan.template import Copy, Sum, Template
+from phoenix.engine.plan.template import Template
 from phoenix.otlp.encode import varint
-from phoenix.otlp.layout import INTEGER, Layout, Offsets
+from phoenix.otlp.layout import Layout, Offsets
 from phoenix.otlp.repeats import words_of
 
-_Flags = npt.NDArray[np.bool_]
 _Tree = dict[Hashable, dict[Hashable, dict[Hashable, int]]]
 
 
@@ -70,11 +68,12 @@ def arrange(data: bytes, rows: Rows, known: Outcomes) -> Arranged | None:
         return None
     left = _grouped(data, rows, kept, metric, ordered, known)
     sample, at, end = _laid_out(tree, ordered, rank_of, left, rows, known)
-    moves = _moves(data, rows, left, ordered, at, end)
-    if moves is None:
+    delta = np.array([one.delta for one in ordered])[left.metric]
+    made_so = moves(data, rows, left.members, left.size, delta, at, end)
+    if made_so is None:
         return None
     counts[-1] = len(left.leader) if any(one.merges for one in ordered) else counts[-1]
-    return Arranged(Template(sample, moves, tuple(counts)), left.settled)
+    return Arranged(Template(sample, made_so, tuple(counts)), left.settled)
 
 
 def _until_nothing(counts: list[int]) -> tuple[int, ...]:
@@ -216,53 +215,3 @@ def _piece(key: bytes, layout: Layout) -> tuple[bytes, int]:
     """(a point with its key alone, where its body begins)."""
     head = b"\x0a" + varint(layout.head + len(key) + layout.tail)
     return head + bytes(layout.head) + key + bytes(layout.tail), len(head)
-
-
-def _moves(
-    data: bytes, rows: Rows, left: _Left, ordered: list[Made], at: Offsets, end: Offsets
-) -> tuple[Copy | Sum, ...] | None:
-    """From which points those that leave come; None: points of other layouts or types are to be added up."""
-    layout = rows.layout[left.leader]
-    of_members = np.repeat(np.arange(len(left.leader)), left.size)
-    many = left.size > 1
-    integer = _integers(data, rows, left.leader)
-    if many.any() and not (
-        np.array_equal(rows.layout[left.members], layout[of_members])
-        and np.array_equal(_integers(data, rows, left.members), integer[of_members])
-    ):
-        return None
-    delta = np.array([one.delta for one in ordered])[left.metric]
-    moves: list[Copy | Sum] = []
-    for number, one in enumerate(rows.layouts):
-        chosen = np.flatnonzero((layout == number) & ~many)
-        if len(chosen):
-            source = left.leader[chosen]
-            moves.append(Copy(one, rows.at[source], rows.end[source], at[chosen], end[chosen]))
-        for is_integer in (False, True):
-            for is_delta in (False, True):
-                picked = (layout == number) & many & (integer == is_integer) & (delta == is_delta)
-                if not picked.any():
-                    continue
-                if not can_add(one):
-                    return None
-                moves.append(_sum(one, is_integer, is_delta, rows, left, picked, of_members, at, end))
-    return tuple(moves)
-
-
-def _sum(
-    layout: Layout, integer: bool, delta: bool, rows: Rows, left: _Left, picked: _Flags, of_members: Offsets,
-    at: Offsets, end: Offsets,
-) -> Sum:  # fmt: skip
-    members, size = left.members[picked[of_members]], left.size[picked]
-    return Sum(
-        layout, integer, delta, rows.at[members], rows.end[members], np.cumsum(size) - size,
-        np.repeat(np.arange(len(size)), size), at[picked], end[picked],
-    )  # fmt: skip
-
-
-def _integers(data: bytes, rows: Rows, chosen: Offsets) -> _Flags:
-    """Which rows are number points that hold integers."""
-    octets = np.frombuffer(data, np.uint8)
-    value = np.array([0 if one.histogram or one.value < 0 else one.value for one in rows.layouts])[rows.layout[chosen]]
-    made: _Flags = (value > 0) & (octets[rows.at[chosen] + value - 1] == INTEGER)
-    return made

@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality
 
+from phoenix.engine.plan.moves import Flags, moves
 from phoenix.engine.plan.shape import Shape, read
-from phoenix.engine.plan.template import Copy, Sum, Template, is_integer, moved
+from phoenix.engine.plan.template import Template
 from phoenix.engine.plan.trace import numbers_of, points_of_request
-from phoenix.otlp.layout import Layout
+from phoenix.otlp.layout import Layout, Offsets
 
 _DELTA = AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA
 
 
 @dataclass(frozen=True, slots=True)
-class _Point:
-    layout: Layout
-    at: int
-    end: int
+class _Points:
+    """All points of a shape by their number."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Made:
-    """A point that left, and what went into it."""
-
-    point: _Point
-    members: list[_Point]
-    delta: bool
+    layouts: Sequence[Layout]
+    layout: Offsets
+    at: Offsets
+    end: Offsets
 
 
 def learn(
@@ -52,68 +47,34 @@ def learn(
     if out is None or traced is None:
         return Template(None, (), points) if out is None and traced is None else None
     left = read(out) if out else None
-    made = _made(shape, left, traced) if left else None
-    if made is None:
+    if left is None:
         return None
-    copies: dict[Layout, list[tuple[int, int, int, int]]] = defaultdict(list)
-    sums: dict[tuple[Layout, bool, bool], list[_Made]] = defaultdict(list)
-    for item in made:
-        layout = item.point.layout
-        if any(member.layout != layout for member in item.members):
-            return None
-        if len(item.members) == 1:
-            (member,) = item.members
-            copies[layout].append((member.at, member.end, item.point.at, item.point.end))
-            continue
-        if not can_add(layout):
-            return None
-        integer = is_integer(out, item.point.at, layout)
-        if not layout.histogram and any(is_integer(data, member.at, layout) != integer for member in item.members):
-            return None
-        sums[layout, integer, item.delta].append(item)
-    moves: list[Copy | Sum] = [moved(rows, layout) for layout, rows in copies.items()]
-    moves += [_sum(layout, integer, delta, rows) for (layout, integer, delta), rows in sums.items()]
-    template = Template(out, tuple(moves), points, left)
-    return template if template.apply(data) == (True, out) else None
-
-
-def _made(shape: Shape, left: Shape, traced: ExportMetricsServiceRequest) -> list[_Made] | None:
-    """Every point that left, in order."""
-    came, targets = _points(shape), _points(left)
-    sources = [(numbers_of(point), data) for point, data in points_of_request(traced)]
-    if len(sources) != len(targets) or not all(numbers for numbers, _ in sources):
+    members, size, delta = _sources(traced)
+    if len(size) != left.points or not size.all():
         return None
-    return [
-        _Made(target, [came[number] for number in numbers], getattr(data, "aggregation_temporality", 0) == _DELTA)
-        for target, (numbers, data) in zip(targets, sources, strict=True)
-    ]
+    layouts = list(dict.fromkeys(lane.layout for lane in (*shape.lanes, *left.lanes)))
+    came, target = _points(shape, layouts), _points(left, layouts)
+    if (came.layout[members] != np.repeat(target.layout, size)).any():
+        return None
+    made = moves(data, came, members, size, delta, target.at, target.end)
+    template = Template(out, made, points, left) if made is not None else None
+    return template if template is not None and template.apply(data) == (True, out) else None
 
 
-def can_add(layout: Layout) -> bool:
-    """Whether every word of the head is one that `Sum` knows: not so for minima of points without any attribute."""
-    return len(layout.variable) == 1 + (layout.value >= 0) + (layout.sum >= 0) + layout.bucket_count
+def _sources(traced: ExportMetricsServiceRequest) -> tuple[Offsets, Offsets, Flags]:
+    """(numbers of what went into each point that left, how many they are, whether it is of a delta)."""
+    members: list[int] = []
+    sizes, deltas = [], []
+    for point, data in points_of_request(traced):
+        numbers = numbers_of(point)
+        members += numbers
+        sizes.append(len(numbers))
+        deltas.append(getattr(data, "aggregation_temporality", 0) == _DELTA)
+    return np.array(members, np.int64), np.array(sizes, np.int64), np.array(deltas, np.bool_)
 
 
-def _points(shape: Shape) -> list[_Point]:
-    """All points of a shape by their number."""
-    found: list[_Point | None] = [None] * shape.points
+def _points(shape: Shape, layouts: list[Layout]) -> _Points:
+    layout, at, end = (np.empty(shape.points, np.int64) for _ in range(3))
     for lane in shape.lanes:
-        for at, end, number in zip(lane.at.tolist(), lane.end.tolist(), lane.number.tolist(), strict=True):
-            found[number] = _Point(lane.layout, at, end)
-    return [point for point in found if point is not None]
-
-
-def _sum(layout: Layout, integer: bool, delta: bool, rows: list[_Made]) -> Sum:
-    members = [member for row in rows for member in row.members]
-    sizes = np.array([len(row.members) for row in rows], np.int64)
-    return Sum(
-        layout,
-        integer,
-        delta,
-        source=np.array([member.at for member in members], np.int64),
-        source_end=np.array([member.end for member in members], np.int64),
-        first=np.concatenate((np.zeros(1, np.int64), np.cumsum(sizes)[:-1])),
-        group=np.repeat(np.arange(len(rows), dtype=np.int64), sizes),
-        target=np.array([row.point.at for row in rows], np.int64),
-        target_end=np.array([row.point.end for row in rows], np.int64),
-    )
+        layout[lane.number], at[lane.number], end[lane.number] = layouts.index(lane.layout), lane.at, lane.end
+    return _Points(layouts, layout, at, end)

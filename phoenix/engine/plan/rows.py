@@ -18,7 +18,7 @@ from phoenix.engine.plan.shape import starts_first
 from phoenix.otlp.errors import MalformedPayload
 from phoenix.otlp.layout import KEY_FIELDS, Layout, Offsets, learn
 from phoenix.otlp.model import MetricType
-from phoenix.otlp.walk import Irregular, guess_points_end
+from phoenix.otlp.walk import Irregular, bodies, guess_points_end
 from phoenix.otlp.wire import LENGTH, fields, varint
 
 MAX_SERIES = 250_000
@@ -276,41 +276,31 @@ class _Walk:
         self._resource_of.append(place)
         self._scope_of.append(number)
         self._points(frame, first, points_end)
-        if len(self._at) == before:
-            raise Irregular("a metric without points")
         self._counts.append(len(self._at) - before)
 
     def _points(self, frame: MetricFrame, at: int, stop: int) -> None:
-        """The hot loop: two or three bytes of length, one slice, one look-up a point."""
+        """The hot loop: one slice, one look-up a point."""
         data, find = self._data, frame.series.get
-        add_series, add_at, add_end = self._series.append, self._at.append, self._end.append
-        add_layout = self._layout.append
-        layout = frame.layout
-        head, tail = (layout.head, layout.tail) if layout else (0, 0)
-        number = self._number(layout) if layout else -1
-        while at < stop:
-            if data[at] != 10:
-                raise Irregular("more than points")
-            size = data[at + 1]
-            if size < 128:
-                at += 2
-            else:
-                size, at = varint(data, at + 1)
-            end = at + size
-            if end > stop:
-                raise Irregular("a point reaches over the end of its metric")
-            series = find(data[at + head : end - tail]) if layout is not None else None
-            if series is None or frame.mixed:
-                series = self._read(frame, at, end)
-                layout = frame.layout
-                assert layout is not None
-                head, tail = layout.head, layout.tail
-                number = self._number(layout)
-            add_series(series)
-            add_at(at)
-            add_end(end)
-            add_layout(number)
-            at = end
+        begins, ends = bodies(data, at, stop)
+        if not ends or ends[-1] != stop:
+            raise Irregular("a metric without points, or more than points")
+        self._at += begins
+        self._end += ends
+        layout = None if frame.mixed else frame.layout
+        if layout is not None:
+            head, tail = layout.head, layout.tail
+            found = [find(data[begin + head : end - tail]) for begin, end in zip(begins, ends, strict=True)]
+            if None not in found:
+                self._series += found  # type: ignore[arg-type]
+                self._layout += [self._number(layout)] * len(found)
+                return
+        for begin, end in zip(begins, ends, strict=True):
+            series = None
+            if frame.layout is not None and not frame.mixed:
+                series = find(data[begin + frame.layout.head : end - frame.layout.tail])
+            self._series.append(self._read(frame, begin, end) if series is None else series)
+            assert frame.layout is not None
+            self._layout.append(self._number(frame.layout))
 
     def _number(self, layout: Layout) -> int:
         """Index of a layout in those of the payload."""

@@ -7,7 +7,7 @@ maxima the greatest. Points only merge when their times are equal; a payload in 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from phoenix.engine.plan.shape import Shape, starts_with_time
-from phoenix.otlp.layout import INTEGER, MAX, MIN, Layout, Offsets
+from phoenix.otlp.layout import MAX, MIN, Layout, Offsets
 
 _Rows = npt.NDArray[np.uint8]
 _START_AT = 1
@@ -172,13 +172,3 @@ class Template:
             if not move.run(data, out):
                 return False, None
         return True, bytes(out)
-
-
-def moved(rows: Sequence[tuple[int, int, int, int]], layout: Layout) -> Copy:
-    """A copy of points given as (source, its end, target, its end)."""
-    return Copy(layout, *np.array(rows, np.int64).T.copy())
-
-
-def is_integer(data: bytes, at: int, layout: Layout) -> bool:
-    """Whether the number point at `at` holds an integer."""
-    return not layout.histogram and layout.value > 0 and data[at + layout.value - 1] == INTEGER
