@@ -50,9 +50,14 @@ class Cache(Generic[R]):
         return old
 
     def replace(self, objects: Iterable[R]) -> list[tuple[R | None, R | None]]:
-        """Hold exactly these objects from now on; the differences as (old, new), objects that left first."""
+        """Hold exactly these objects from now on; the differences as (old, new), objects that left first.
+
+        One that was made anew under its name left, and another came: what it owned is to go, as a watch would tell.
+        """
         fresh = {obj.key: obj for obj in objects}
-        gone = [key for key in self._objects if key not in fresh]
+        gone = [
+            key for key, old in self._objects.items() if key not in fresh or fresh[key].metadata.uid != old.metadata.uid
+        ]
         changes: list[tuple[R | None, R | None]] = [(self.pop(key), None) for key in gone]
         for obj in fresh.values():
             old = self.get(obj.key)

@@ -13,7 +13,7 @@ import xxhash
 from phoenix.aio.clock import SYSTEM_CLOCK, Clock
 from phoenix.api.core import Event, EventSource
 from phoenix.apimachinery.conditions import micro_timestamp, timestamp
-from phoenix.apimachinery.errors import AlreadyExists, Conflict, NotFound
+from phoenix.apimachinery.errors import AlreadyExists, Conflict, Forbidden, NotFound
 from phoenix.apimachinery.meta import ObjectMeta, ObjectReference, Resource
 from phoenix.client.interface import Client
 from phoenix.runtime.metrics import EVENTS
@@ -49,6 +49,9 @@ class EventRecorder:
     ) -> Event:
         """Write an event and return it as stored.
 
+        In a namespace that is being deleted nothing is written, and the event is returned as it would have been: it
+        would go with the namespace, and what ends there must not wait for it.
+
         Args:
             obj: what it happened to; needs its uid.
             reason: PascalCase word for programs.
@@ -68,6 +71,10 @@ class EventRecorder:
                 if counted is None:
                     continue
                 stored = counted
+            except Forbidden as refused:
+                if any(cause.reason == "NamespaceTerminating" for cause in refused.causes):
+                    return event
+                raise
             EVENTS.labels(self._component, reason).inc()
             return stored
         msg = f"event {event.key} changed {_ATTEMPTS} times while it was written: try again"

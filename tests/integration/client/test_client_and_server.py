@@ -194,3 +194,15 @@ async def test_events_of_an_object_are_found_by_its_uid(client):
     found.sort(key=lambda event: int(event.metadata.resource_version))
     assert [(event.reason, event.count) for event in found] == [("ProcessStarted", 2), ("ProcessExited", 1)]
     assert data_of(found[0]) == {"pid": "7"}
+
+
+async def test_a_namespace_that_is_going_takes_no_events_and_holds_nobody_up(client):
+    await client.create(Namespace(metadata=ObjectMeta(name="lab")))
+    made = load_text(
+        DEPLOYMENT.replace("name: plain", "name: plain\n  namespace: lab\n  finalizers: [example.com/hold]")
+    )
+    obj = await client.create(PipelineDeployment.from_wire(made[0].wire))
+    await client.delete(Namespace, "lab")
+    event = await EventRecorder(client, "test").record(obj, "ProcessStopped", "its processes are gone")
+    assert (event.reason, event.metadata.resource_version) == ("ProcessStopped", "")
+    assert not (await client.list(Event, "lab")).items

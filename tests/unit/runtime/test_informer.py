@@ -89,7 +89,7 @@ async def test_a_reader_cannot_alter_the_cache():
 
 async def test_expired_relists_whole_and_tells_the_differences():
     async with api_and_client() as (api, client):
-        for name in ("stays", "changes", "goes"):
+        for name in ("stays", "changes", "goes", "another"):
             api.put(f"{HOSTS}/{name}", host(name))
         log, states = Log(), []
         async with running(client) as informer:
@@ -105,15 +105,18 @@ async def test_expired_relists_whole_and_tells_the_differences():
                 api.remove(f"{HOSTS}/goes")
                 api.put(f"{HOSTS}/changes", host("changes", unschedulable=True))
                 api.put(f"{HOSTS}/comes", host("comes"))
+                api.remove(f"{HOSTS}/another")
+                api.put(f"{HOSTS}/another", host("another"))
                 api.expire()
 
             api.before = change_while_away
             api.cut()
-            await eventually(lambda: len(log.told) == 3)
-            assert log.told == [("goes@3", "-"), ("changes@2", "changes@5"), ("-", "comes@6")]
+            await eventually(lambda: len(log.told) == 5)
+            left = [("another@4", "-"), ("goes@3", "-")]
+            assert log.told == [*left, ("-", "another@9"), ("changes@2", "changes@6"), ("-", "comes@7")]
             # No handler saw a copy that was half the old and half the new.
-            assert states == [{"stays", "changes", "comes"}] * 3
-            assert informer.resource_version == "6"
+            assert states == [{"stays", "changes", "comes", "another"}] * 5
+            assert informer.resource_version == "9"
 
 
 async def test_a_server_restored_from_an_older_state_is_listed_again():
