@@ -42,15 +42,18 @@ class Resets:
         self._last.extend(self._registry.units, -np.inf)
         growing, last = self._growing.all, self._last.all
         for points in scan.points:
-            chosen = growing[points.slots]
-            if not chosen.any():
+            layout, at, slots = points.layout, points.at, points.slots
+            chosen = growing[slots]
+            if not chosen.all():  # mostly a request has all its counters in one layout, and nothing else
+                at, slots = at[chosen], slots[chosen]
+            if not len(slots):
                 continue
-            layout, at = points.layout, points.at[chosen]
             values = layout.counts(scan.words, at) if layout.histogram else layout.values(scan.words, scan.octets, at)
-            units = self._registry.slot_unit.all[points.slots[chosen]]
-            fell = units[values < last[units]]
+            units = self._registry.slot_unit.all[slots]
+            less = values < last[units]
             last[units] = values
-            if len(fell):
+            if less.any():
+                fell = units[less]
                 self._fell.setdefault(window, Counter()).update(tally(self._registry.unit_family.all[fell]))
 
     def of(self, window: int) -> Counter[int]:

@@ -89,6 +89,8 @@ class Layout:
             return np.full(len(at), np.nan)
         raw = words[at + self.value]
         integer = octets[at + (self.value - 1)] == INTEGER
+        if not integer.any():
+            return raw.view(np.float64)
         return np.where(integer, raw.view(np.int64).astype(np.float64), raw.view(np.float64))
 
     def counts(self, words: Words, at: Offsets) -> npt.NDArray[np.float64]:
