@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
+import re
 from enum import StrEnum
+from itertools import combinations
 from typing import Self
 
 from pydantic import Field, model_validator
 
+from phoenix.api.patterns import DNS_LABEL
 from phoenix.apimachinery.model import ONE_FIELD, SET, Model, map_by
 
-DNS_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+_LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
 
 class CriterionMetric(StrEnum):
@@ -27,6 +31,26 @@ class CriterionMetric(StrEnum):
     STALENESS_GAPS = "stalenessGaps"  # number of times that streams paused for a window which did not in the baseline
 
 
+_WITHIN = {
+    CriterionMetric.CARDINALITY_REDUCTION: (-math.inf, 1.0),
+    CriterionMetric.SAMPLE_REDUCTION: (-math.inf, 1.0),
+    CriterionMetric.BYTE_REDUCTION: (-math.inf, 1.0),
+    CriterionMetric.SIGNAL_LOSS: (0.0, 1.0),
+    CriterionMetric.CRITICAL_COVERAGE: (0.0, 1.0),
+    CriterionMetric.CPU_INCREASE: (-1.0, math.inf),
+    CriterionMetric.MEMORY_INCREASE: (-1.0, math.inf),
+    CriterionMetric.QUERY_LOSS: (0.0, 1.0),
+    CriterionMetric.FALSE_RESETS: (0.0, math.inf),
+    CriterionMetric.STALENESS_GAPS: (0.0, math.inf),
+}
+"""What a figure can be: a bound beyond it always passes, or never."""
+_DAMAGE = (
+    CriterionMetric.SIGNAL_LOSS, CriterionMetric.QUERY_LOSS, CriterionMetric.FALSE_RESETS,
+    CriterionMetric.STALENESS_GAPS,
+)  # fmt: skip
+"""Of which less is better, and none is the least there is."""
+
+
 class Criterion(Model):
     """A bound a candidate must keep."""
 
@@ -41,13 +65,35 @@ class Criterion(Model):
         if self.min is None and self.max is None:
             msg = "give min, max or both"
             raise ValueError(msg)
+        if self.min is not None and self.max is not None and self.min > self.max:
+            msg = f"min {self.min:g} is above max {self.max:g}: nothing passes; change one of them"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _bounds_that_tell(self) -> Self:
+        if self.metric in _DAMAGE and self.min is not None:
+            msg = f"min {self.min:g}: {self.metric} is damage done, of which less is better: give max, such as max: 0"
+            raise ValueError(msg)
+        if self.metric is CriterionMetric.CRITICAL_COVERAGE and self.max is not None:
+            msg = f"max {self.max:g}: {self.metric} is what was kept, of which more is better: give min, such as min: 1"
+            raise ValueError(msg)
+        least, most = _WITHIN[self.metric]
+        for name, bound in (("min", self.min), ("max", self.max)):
+            if bound is None or least <= bound <= most:
+                continue
+            if bound > most:
+                msg = f"{name} {bound:g}: {self.metric} is a ratio, at most 1: {bound:g} % is {bound / 100:g}"
+            else:
+                msg = f"{name} {bound:g}: {self.metric} is never below {least:g}"
+            raise ValueError(msg)
         return self
 
 
 class Signal(Model):
     """An answer that must survive: PromQL over Prometheus names, in the subset of docs/judging.md."""
 
-    name: str = Field(pattern=DNS_LABEL, description="name, a DNS label")
+    name: str = Field(pattern=DNS_LABEL, max_length=63, description="name, a DNS label")
     query: str = Field(min_length=1, description="PromQL over Prometheus names")
     tolerance: float = Field(default=0.01, ge=0, description="largest relative error of a value, ratio")
 
@@ -55,12 +101,21 @@ class Signal(Model):
 class CriticalMatch(Model):
     """Series that must stay live: those whose labels all have these values."""
 
-    name: str = Field(pattern=DNS_LABEL, description="name, a DNS label")
+    name: str = Field(pattern=DNS_LABEL, max_length=63, description="name, a DNS label")
     match: dict[str, str] = Field(
         min_length=1,
         description="Prometheus label names and values; __name__ is the metric",
         json_schema_extra=ONE_FIELD,
     )
+
+    @model_validator(mode="after")
+    def _prometheus_names(self) -> Self:
+        for label in self.match:
+            if not _LABEL_NAME.fullmatch(label):
+                right = re.sub(r"^(?=[0-9])|[^a-zA-Z0-9_]", "_", label)
+                msg = f"match: {label!r} is no Prometheus label name: write {right or 'one'}"
+                raise ValueError(msg)
+        return self
 
 
 class QueryEngine(StrEnum):
@@ -114,6 +169,24 @@ class Analysis(Model):
         description="Grafana dashboards (JSON): every query of every panel must answer alike",
         json_schema_extra=map_by("name"),
     )
+
+    @model_validator(mode="after")
+    def _criteria_together(self) -> Self:
+        for (first, one), (second, other) in combinations(enumerate(self.criteria), 2):
+            if one.metric is not other.metric:
+                continue
+            if (one.min, one.max) == (other.min, other.max):
+                msg = f"criteria[{second}] has the bounds of criteria[{first}] for {one.metric}: leave one of them out"
+                raise ValueError(msg)
+            least = max((each.min for each in (one, other) if each.min is not None), default=-math.inf)
+            most = min((each.max for each in (one, other) if each.max is not None), default=math.inf)
+            if least > most:
+                msg = (
+                    f"criteria[{first}] and criteria[{second}] contradict each other: no {one.metric} is at least "
+                    f"{least:g} and at most {most:g}"
+                )
+                raise ValueError(msg)
+        return self
 
 
 class CostSpec(Model):

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from phoenix.api.analysis import DNS_LABEL, Analysis, CostSpec
+from phoenix.api.analysis import Analysis, CostSpec
 from phoenix.api.collector import Engine
 from phoenix.api.observed import fault_of_variants
+from phoenix.api.patterns import DNS_LABEL
 from phoenix.api.pipeline import PipelineSource
 from phoenix.api.results import ExperimentResults, Verdict
 from phoenix.api.sources import ExperimentSource
 from phoenix.apimachinery.meta import KindInfo, PrinterColumn, Resource, Status
 from phoenix.apimachinery.model import ONE_FIELD, Model, map_by
 from phoenix.apimachinery.selectors import LabelSelector
-from phoenix.apimachinery.units import Duration
+from phoenix.apimachinery.units import Duration, check_lasting
 
 
 class VariantRole(StrEnum):
@@ -62,6 +64,7 @@ class Timing(Model):
         if self.duration.seconds < 3 * self.window_s:
             msg = f"duration must be at least six intervals ({6 * self.interval.seconds:g}s), to have three windows"
             raise ValueError(msg)
+        check_lasting("progressDeadline", self.progress_deadline)
         return self
 
 
@@ -76,7 +79,7 @@ class Decision(StrEnum):
 class PromotionTarget(Model):
     """The deployment a promoted pipeline is written to."""
 
-    name: str = Field(pattern=DNS_LABEL, description="name of the PipelineDeployment, made when absent")
+    name: str = Field(pattern=DNS_LABEL, max_length=63, description="name of the PipelineDeployment, made when absent")
     host_selector: LabelSelector = Field(default_factory=LabelSelector, description="hosts, when it is made")
 
 
@@ -139,6 +142,17 @@ class ExperimentSpec(Model):
             raise ValueError(msg)
         if fault := fault_of_variants(self):
             raise ValueError(fault)
+        return self
+
+    @model_validator(mode="after")
+    def _windows_enough(self) -> Self:
+        windows = math.ceil(self.timing.duration.seconds / self.timing.window_s)
+        if windows < self.analysis.min_windows:
+            msg = (
+                f"analysis.minWindows {self.analysis.min_windows}: timing.duration {self.timing.duration} has "
+                f"{windows} windows of two intervals, so no run could be judged: measure longer, or ask for fewer"
+            )
+            raise ValueError(msg)
         return self
 
     @property
@@ -221,7 +235,9 @@ class ExperimentStatus(Status):
     run: int = Field(default=0, description="number of the current run; 0 before the first")
     phase: ExperimentPhase = Field(default=ExperimentPhase.PENDING, description="where the run is")
     verdict: Verdict | None = Field(default=None, description="about the candidates; absent until complete")
-    verdict_reason: str = Field(default="", description="why, in a sentence a person can check")
+    verdict_reason: str = Field(
+        default="", description="why, in a sentence a person can check; without a verdict: why the run waits or failed"
+    )
     promoted_candidate: str = Field(default="", description="candidate a Promote verdict speaks of")
     progress: float = Field(default=0.0, ge=0, le=1, description="of the measured time, ratio")
     started_at: str | None = Field(default=None, description="RFC 3339 UTC")

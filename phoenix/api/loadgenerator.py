@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from phoenix.api.loadprofile import LoadProfileSpec
 from phoenix.api.process import PROCESS_COLUMNS, ProcessSpec, ProcessStatus, RestartPolicy
 from phoenix.api.sources import ReplaySource
 from phoenix.apimachinery.meta import KindInfo, Resource
 from phoenix.apimachinery.model import Model
-from phoenix.apimachinery.units import Duration
+from phoenix.apimachinery.units import Duration, check_lasting
 
 
 class Target(Model):
@@ -33,6 +33,11 @@ class LoadGeneratorSpec(ProcessSpec):
     targets: list[Target] = Field(default_factory=list, description="who gets the input, each the same bytes")
     start_at: str = Field(default="", description="RFC 3339 UTC of the first tick; empty: at once")
     end_at: str = Field(default="", description="RFC 3339 UTC after which no tick is sent; empty: maxDuration decides")
+
+    @model_validator(mode="after")
+    def _interval_lasts(self) -> Self:
+        check_lasting("interval", self.interval)
+        return self
 
 
 class LoadGeneratorStatus(ProcessStatus):

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from phoenix.api.processemitter import ProcessEmitter
 from phoenix.apimachinery.meta import KindInfo, PrinterColumn, Resource, Status
 from phoenix.apimachinery.model import SET, Model
-from phoenix.apimachinery.units import Duration
+from phoenix.apimachinery.units import Duration, check_lasting
 
 
 class SeriesModel(StrEnum):
@@ -37,6 +37,11 @@ class Turnover(Model):
     every: Duration = Field(description="time between two turns, from the first tick")
     fraction: float = Field(default=0.05, gt=0, le=1, description="part of the processes each turn comes to")
 
+    @model_validator(mode="after")
+    def _time_between(self) -> Self:
+        check_lasting("every", self.every)
+        return self
+
 
 class LoadPhase(Model):
     """A stretch of time; phases follow one another again and again."""
@@ -46,6 +51,11 @@ class LoadPhase(Model):
         default=1.0, gt=0, le=100, description="multiplies instances (M1), short-lived processes (M2), pods (M3)"
     )
     activity: float = Field(default=1.0, gt=0, le=1000, description="multiplies requests and work done")
+
+    @model_validator(mode="after")
+    def _lasts(self) -> Self:
+        check_lasting("duration", self.duration)
+        return self
 
 
 class StressKind(StrEnum):
@@ -70,6 +80,8 @@ _EVENTS_OF = {
     SeriesModel.M3: (StressKind.NODE_DRAIN, StressKind.CRASH_LOOP, StressKind.CLOCK_SKEW),
 }
 
+_COUNTED = (StressKind.ROUTE_EXPLOSION, StressKind.FORK_STORM, StressKind.CRASH_LOOP)
+
 
 class StressEvent(Model):
     """Something bad that happens once."""
@@ -79,6 +91,15 @@ class StressEvent(Model):
     duration: Duration = Field(default=Duration("10s"), description="how long")
     count: int | None = Field(default=None, ge=1, le=100_000, description="routes, processes or restarts")
     offset: Duration = Field(default=Duration("2s"), description="of the clocks (ClockSkew)")
+
+    @model_validator(mode="after")
+    def _some_stress(self) -> Self:
+        if self.count is not None and self.kind not in _COUNTED:
+            msg = f"count belongs to {', '.join(_COUNTED)}: leave it out of {self.kind}"
+            raise ValueError(msg)
+        check_lasting("offset", self.offset)
+        check_lasting("duration", self.duration)
+        return self
 
 
 class OtlpEmitter(Model):
@@ -106,6 +127,25 @@ class OtlpEmitter(Model):
     events: list[StressEvent] = Field(default_factory=list, description="stress, each once")
 
     @model_validator(mode="after")
+    def _fields_of_the_model(self) -> Self:
+        own = {
+            SeriesModel.M1: {
+                "services": self.services, "instances": self.instances, "routes": self.routes, "users": self.users,
+                "rawPaths": self.raw_paths,
+            },
+            SeriesModel.M2: {"hosts": self.hosts, "processes": self.processes},
+            SeriesModel.M3: {
+                "namespaces": self.namespaces, "deployments": self.deployments, "pods": self.pods, "nodes": self.nodes,
+            },
+        }  # fmt: skip
+        for model, values in own.items():
+            foreign = [name for name, value in values.items() if value is not None] if model is not self.model else []
+            if foreign:
+                msg = f"{', '.join(foreign)}: of model {model}, not {self.model}: leave out, or write model: {model}"
+                raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
     def _events_of_the_model(self) -> Self:
         known = _EVENTS_OF[self.model]
         for place, event in enumerate(self.events):
@@ -130,6 +170,11 @@ class LoadProfileSpec(Model):
     aliases: list[str] = Field(
         default_factory=list, description="other names that refer to this profile", json_schema_extra=SET
     )
+
+    @model_validator(mode="after")
+    def _lasts(self) -> Self:
+        check_lasting("maxDuration", self.max_duration)
+        return self
 
 
 class LoadProfileStatus(Status):

@@ -7,6 +7,7 @@ from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
+from phoenix.api.patterns import ABSOLUTE_PATH, OPTIONAL_DNS_LABEL
 from phoenix.apimachinery.meta import KindInfo, PrinterColumn, Resource, Status
 from phoenix.apimachinery.model import Model
 from phoenix.apimachinery.units import Duration
@@ -33,7 +34,9 @@ class ManifestSourceSpec(Model):
     """Which directory, and how it is kept applied."""
 
     path: str = Field(
-        pattern=r"^/", max_length=4096, description="absolute path of a directory, on the host of the server process"
+        pattern=ABSOLUTE_PATH,
+        max_length=4096,
+        description="absolute path of a directory, on the host of the server process",
     )
     recurse: bool = Field(default=True, description="false: only files directly in the directory")
     include: list[str] = Field(
@@ -55,7 +58,7 @@ class ManifestSourceSpec(Model):
     dry_run: bool = Field(default=False, description="true: say what would be applied, and do nothing")
     target_namespace: str = Field(
         default="",
-        pattern=r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$",
+        pattern=OPTIONAL_DNS_LABEL,
         max_length=63,
         description="namespace of manifests that name none, and the only one others may name; empty: default, and any",
     )

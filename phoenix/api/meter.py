@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from phoenix.api.analysis import CriticalMatch, QueryEngine, Signal
 from phoenix.api.observed import ObservedMetering
 from phoenix.api.process import PROCESS_COLUMNS, ProcessSpec, ProcessStatus
 from phoenix.apimachinery.meta import KindInfo, Resource
 from phoenix.apimachinery.model import ONE_FIELD, Model
-from phoenix.apimachinery.units import Duration
+from phoenix.apimachinery.units import Duration, check_lasting
 
 
 class MeteredQuery(Model):
@@ -44,6 +44,11 @@ class MeterSpec(ProcessSpec):
         default=None, description="the Prometheus to ask, where variants run elsewhere and send nothing here"
     )
     critical: list[CriticalMatch] = Field(default_factory=list, description="series that must stay live")
+
+    @model_validator(mode="after")
+    def _window_lasts(self) -> Self:
+        check_lasting("window", self.window)
+        return self
 
 
 class Meter(Resource):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from itertools import pairwise
 from typing import Any, ClassVar, Self
@@ -9,10 +10,11 @@ from typing import Any, ClassVar, Self
 from pydantic import Field, model_validator
 
 from phoenix.api.collector import Engine
+from phoenix.api.patterns import EXPORTERS, PARAMETER_NAME
 from phoenix.apimachinery.meta import KindInfo, PrinterColumn, Resource, Status
 from phoenix.apimachinery.model import ONE_FIELD, SET, Model, map_by
 from phoenix.apimachinery.selectors import LabelSelector
-from phoenix.apimachinery.units import Duration
+from phoenix.apimachinery.units import Duration, check_lasting
 
 
 class NameRef(Model):
@@ -53,7 +55,7 @@ class ParameterType(StrEnum):
 class TemplateParameter(Model):
     """One typed parameter."""
 
-    name: str = Field(pattern=r"^[a-z][A-Za-z0-9]*$", description="name as ${param:NAME} uses it")
+    name: str = Field(pattern=PARAMETER_NAME, description="name as ${param:NAME} uses it")
     type: ParameterType = Field(default=ParameterType.STRING, description="type of its value")
     default: Any | None = Field(default=None, description="value when none is given; absent: a value is required")
     description: str = Field(default="", description="what it does, for people")
@@ -61,6 +63,22 @@ class TemplateParameter(Model):
     minimum: float | None = Field(default=None, description="smallest number allowed")
     maximum: float | None = Field(default=None, description="largest number allowed")
     pattern: str | None = Field(default=None, description="regular expression a string must match")
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            msg = f"minimum {self.minimum:g} is above maximum {self.maximum:g}: no value would do"
+            raise ValueError(msg)
+        if self.pattern is not None:
+            try:
+                re.compile(self.pattern)
+            except re.error as error:
+                msg = f"pattern {self.pattern!r} is no regular expression: {error}"
+                raise ValueError(msg) from error
+        if self.enum is not None and not self.enum:
+            msg = "enum allows no value: list some, or leave it out"
+            raise ValueError(msg)
+        return self
 
 
 class PipelineTemplateSpec(Model):
@@ -155,8 +173,13 @@ class DeploymentMeasurement(Model):
     experiment: str = Field(description="name of the Experiment")
     run: int = Field(default=1, ge=1, description="run number")
     variant: str = Field(description="name of the variant")
-    exporters: str = Field(default="Replace", pattern="^(Replace|Keep)$", description="Replace: only the meter")
+    exporters: str = Field(default="Replace", pattern=EXPORTERS, description="Replace: only the meter")
     window: Duration = Field(default=Duration("2s"), description="length of a sample window")
+
+    @model_validator(mode="after")
+    def _window_lasts(self) -> Self:
+        check_lasting("window", self.window)
+        return self
 
 
 class AdaptiveKeep(Model):
@@ -198,6 +221,16 @@ class PipelineDeploymentSpec(Model):
         default=Duration("60s"), description="time for a revision to become ready; then it is rolled back"
     )
     measurement: DeploymentMeasurement | None = Field(default=None, description="set by experiments on their variants")
+
+    @model_validator(mode="after")
+    def _ready_in_time(self) -> Self:
+        if self.progress_deadline.seconds <= self.min_ready.seconds:
+            msg = (
+                f"progressDeadline {self.progress_deadline} must be longer than minReady {self.min_ready}: no revision "
+                "would become ready in time"
+            )
+            raise ValueError(msg)
+        return self
 
     @model_validator(mode="after")
     def _adaptive_has_a_template(self) -> Self:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from itertools import pairwise
 from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
+from phoenix.api.patterns import DATE
 from phoenix.apimachinery.meta import KindInfo, PrinterColumn, Resource, Status
 from phoenix.apimachinery.model import Model
 from phoenix.apimachinery.units import Duration
@@ -85,6 +87,25 @@ class PriceMeter(Model):
         if self.window is not None and (self.unit is not MeterUnit.ACTIVE_SERIES or not self.window.seconds):
             msg = f"window {self.window}: only activeSeries are counted by windows, longer than 0; leave it out"
             raise ValueError(msg)
+        if self.window is None and self.statistic is not WindowStatistic.MEAN:
+            msg = f"statistic {self.statistic} is of the counts of billing windows: give window, such as 1h"
+            raise ValueError(msg)
+        if self.included_dpm is not None and self.unit is not MeterUnit.ACTIVE_SERIES:
+            msg = f"includedDpm is of activeSeries, not of {self.unit}: leave it out"
+            raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _tiers_ascend(self) -> Self:
+        for place, (tier, following) in enumerate(pairwise(self.tiers)):
+            if tier.up_to is None:
+                msg = f"tiers[{place}] has no upTo and no end, so tiers[{place + 1}] is never reached: give upTo"
+                raise ValueError(msg)
+            if following.up_to is not None and following.up_to <= tier.up_to:
+                msg = (
+                    f"tiers[{place + 1}].upTo {following.up_to:g} must be above {tier.up_to:g}, that of the tier before"
+                )
+                raise ValueError(msg)
         return self
 
 
@@ -95,8 +116,8 @@ class PriceBookSpec(Model):
     product: str = Field(default="", description="for what")
     currency: str = Field(default="USD", description="ISO 4217")
     version: str = Field(default="", description="version of this book, such as 2026-05")
-    effective: str = Field(default="", description="date from which it holds, YYYY-MM-DD")
-    checked: str = Field(default="", description="date on which it was last checked, YYYY-MM-DD")
+    effective: str = Field(default="", pattern=DATE, description="date from which it holds, YYYY-MM-DD")
+    checked: str = Field(default="", pattern=DATE, description="date on which it was last checked, YYYY-MM-DD")
     source: str = Field(default="", description="where the figures are from")
     confidence: Confidence = Field(default=Confidence.UNSURE, description="how far it can be trusted")
     meters: list[PriceMeter] = Field(min_length=1, description="what is billed; the bill is their sum")

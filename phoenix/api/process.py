@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from phoenix.apimachinery.meta import PrinterColumn, Status
 from phoenix.apimachinery.model import Model
 from phoenix.apimachinery.selectors import LabelSelector
-from phoenix.apimachinery.units import Duration
+from phoenix.apimachinery.units import Duration, check_lasting
 
 PROCESS_FINALIZER = "phoenix.io/process"
 """Held by every process kind until the agent has seen its processes gone."""
@@ -42,6 +43,11 @@ class MeasurementRef(Model):
     variant: str = Field(default="", description="variant it carries; empty for meter and source")
     window: Duration = Field(default=Duration("2s"), description="length of a sample window; windows are aligned to it")
 
+    @model_validator(mode="after")
+    def _window_lasts(self) -> Self:
+        check_lasting("window", self.window)
+        return self
+
 
 class ProcessSpec(Model):
     """The part of a process kind's spec that says where and how it runs."""
@@ -54,6 +60,11 @@ class ProcessSpec(Model):
     progress_deadline: Duration = Field(default=Duration("60s"), description="time to become ready, from each start")
     stop_grace: Duration = Field(default=Duration("10s"), description="time to end by itself before it is killed")
     measurement: MeasurementRef | None = Field(default=None, description="run it measures for; absent outside runs")
+
+    @model_validator(mode="after")
+    def _time_to_be_ready(self) -> Self:
+        check_lasting("progressDeadline", self.progress_deadline)
+        return self
 
 
 class ProcessExit(Model):

@@ -7,12 +7,13 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from phoenix.api.patterns import PROCESS_NAME
 from phoenix.apimachinery.model import Model
 from phoenix.apimachinery.units import ByteSize, Duration
 
 MOST_PROCESSES, MOST_CPUS, MOST_MEMORY_BYTES, MOST_STARTS_PER_S = 500, 4.0, 1 << 30, 20.0
 """Of one emitter at scale 1, and at any scale: a load must not take its host down."""
-ProcessName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:@/+-]{1,15}$")]
+ProcessName = Annotated[str, Field(pattern=PROCESS_NAME)]
 
 
 class CpuPattern(StrEnum):

@@ -7,13 +7,12 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from phoenix.api.observed import ObservedSource
+from phoenix.api.patterns import HOST_PORT, RECORDING_PATH, URL_PATH
 from phoenix.api.pipeline import NameRef
 from phoenix.apimachinery.model import Model
 
 HostScraper = Literal["cpu", "memory", "process"]
-ScrapeTarget = Annotated[str, Field(pattern=r"^[^\s/:@]+:[0-9]{1,5}$|^\[[0-9A-Fa-f:.]+\]:[0-9]{1,5}$", max_length=261)]
-RECORDING_PATH = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*\.(jsonl|json|pb)(\.gz)?$"
-"""Below the recordings folder of the host: no part begins with a dot, none is empty, nothing leads out."""
+ScrapeTarget = Annotated[str, Field(pattern=HOST_PORT, max_length=261)]
 
 
 class LoadSource(Model):
@@ -30,6 +29,13 @@ class HostSource(Model):
     scrapers: list[HostScraper] = Field(
         default=["cpu", "memory", "process"], min_length=1, description="hostmetrics scrapers"
     )
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        if repeated := sorted({name for name in self.scrapers if self.scrapers.count(name) > 1}):
+            msg = f"scrapers: {', '.join(repeated)} is there more than once: each runs once"
+            raise ValueError(msg)
+        return self
 
 
 class OtlpSource(Model):
@@ -54,7 +60,7 @@ class PrometheusSource(Model):
     """
 
     targets: list[ScrapeTarget] = Field(min_length=1, max_length=100, description="HOST:PORT, each scraped on its own")
-    metrics_path: str = Field(default="/metrics", pattern=r"^/\S*$", max_length=1000, description="path of each target")
+    metrics_path: str = Field(default="/metrics", pattern=URL_PATH, max_length=1000, description="path of each target")
     scheme: Literal["http", "https"] = Field(default="http", description="http or https")
 
     @model_validator(mode="after")

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from phoenix.api.fields import FieldNode
+from phoenix.api.patterns import WANTED
 from phoenix.api.structural import JsonObject
 from phoenix.apimachinery.errors import Cause
 from phoenix.apimachinery.meta import Resource
@@ -77,7 +78,7 @@ def _rule(details: ErrorDetails) -> str:
         case "value_error":
             return str(context.get("error", details["msg"]))
         case "string_pattern_mismatch":
-            return f"must match {context['pattern']}"
+            return f"must be {WANTED.get(context['pattern'], 'text that matches ' + context['pattern'])}"
         case _:
             return _as_demand(details["msg"])
 

@@ -96,6 +96,13 @@ class Duration(_Quantity):
         return parse_duration(self)
 
 
+def check_lasting(name: str, length: Duration) -> None:
+    """For rules of a model. Raises ValueError: the length of its field `name` is 0."""
+    if not length.seconds:
+        msg = f"{name} must be longer than 0"
+        raise ValueError(msg)
+
+
 class ByteSize(_Quantity):
     """A size as manifests write it (`64Mi`, `1G`); `.bytes` is the number."""
 
