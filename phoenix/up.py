@@ -24,6 +24,7 @@ from controllers.wiring import DEFAULT_PATIENCE, HostPatience, Manifests, wire
 from phoenix.agent.agent import Agent
 from phoenix.agent.config import AgentConfig
 from phoenix.agent.errors import AgentError
+from phoenix.agent.flags import add_flags as add_agent_flags
 from phoenix.agent.logs import LocalLogs
 from phoenix.aio.clock import SYSTEM_CLOCK
 from phoenix.aio.program import ProgramParser, settle_collector
@@ -235,13 +236,7 @@ def _parse(argv: Sequence[str]) -> UpConfig:
     parser.add_argument("--label", action="append", default=[], metavar="KEY=VALUE", help="label of this host")
     parser.add_argument("--host-name", help="name of this host (default: the machine's)")
     parser.add_argument("--catalog", type=Path, default=CATALOG, help="folder of manifests applied at the start")
-    parser.add_argument("--otelcol", default="", help="a real collector's binary (default: $PHOENIX_OTELCOL, PATH)")
-    parser.add_argument("--prometheus", default="", metavar="PATH|URL",
-                        help="a Prometheus to answer queries: its binary, or the URL of one that takes remote write "
-                             "(default: $PHOENIX_PROMETHEUS, PATH)")  # fmt: skip
-    parser.add_argument(
-        "--recordings", type=Path, metavar="DIR", help="recordings experiments may replay (default: STATE/recordings)"
-    )
+    add_agent_flags(parser)
     parser.add_argument("--request-log", action="store_true", help="log each API request")
     add_manifest_flags(parser)
     add_serving_flags(parser)

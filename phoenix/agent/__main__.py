@@ -15,6 +15,7 @@ from pathlib import Path
 from phoenix.agent.agent import Agent
 from phoenix.agent.config import AgentConfig
 from phoenix.agent.errors import AgentError
+from phoenix.agent.flags import add_flags
 from phoenix.agent.joining import Joining, own_address, remember
 from phoenix.agent.ports import check_address
 from phoenix.aio.program import ProgramParser, log_to_stderr
@@ -63,13 +64,7 @@ def _parse(argv: Sequence[str]) -> tuple[AgentConfig, Joining]:
     parser.add_argument("--advertise-address", type=_address, metavar="ADDRESS",
                         help="address its processes listen on and other hosts reach them at "
                              "(default: the one the server is reached from)")  # fmt: skip
-    parser.add_argument("--otelcol", default="", help="a real collector's binary (default: $PHOENIX_OTELCOL, PATH)")
-    parser.add_argument("--prometheus", default="", metavar="PATH|URL",
-                        help="a Prometheus to answer queries: its binary, or the URL of one that takes remote write "
-                             "(default: $PHOENIX_PROMETHEUS, PATH)")  # fmt: skip
-    parser.add_argument(
-        "--recordings", type=Path, metavar="DIR", help="recordings experiments may replay (default: STATE/recordings)"
-    )
+    add_flags(parser)
     parser.add_argument("--stop-workloads", action="store_true",
                         help="end every workload when the agent ends (default: they go on for a minute, and the next "
                              "agent adopts them)")  # fmt: skip

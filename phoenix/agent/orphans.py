@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from phoenix.agent import procfs
 from phoenix.agent.records import Identity
+from phoenix.aio.tasks import wait_readable
 
 _POLL_S = 0.02
 _KILL_PATIENCE_S = 10.0
@@ -26,7 +27,7 @@ async def wait_ended(identity: Identity) -> None:
         pidfd = -1
     try:
         if pidfd >= 0 and identity.runs():  # NB: opened first, then checked: from here on the pidfd is that process
-            await _readable(pidfd)
+            await wait_readable(pidfd)
     finally:
         if pidfd >= 0:
             os.close(pidfd)
@@ -71,13 +72,3 @@ def _signal_session(session: int, number: int) -> int:
             finally:
                 os.close(pidfd)
     return count
-
-
-async def _readable(fd: int) -> None:
-    loop = asyncio.get_running_loop()
-    readable = asyncio.Event()
-    loop.add_reader(fd, readable.set)
-    try:
-        await readable.wait()
-    finally:
-        loop.remove_reader(fd)

@@ -17,6 +17,7 @@ from phoenix.agent import shimwire
 from phoenix.agent.errors import ShimError, ShimRefused
 from phoenix.agent.records import Identity, StateFolder
 from phoenix.agent.shimclient import ExitListener, ShimClient
+from phoenix.aio.tasks import wait_readable
 
 _READY_TIMEOUT_S = 45.0
 _MODULE = "phoenix.shim"
@@ -72,7 +73,8 @@ async def _spawn(state: StateFolder, options: ShimOptions) -> None:
         said = b""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_READY_TIMEOUT_S):
-                said = await _read_byte(ready_read)
+                await wait_readable(ready_read)
+                said = os.read(ready_read, 1)
         if said != b"R":
             last = await asyncio.to_thread(_bury, pid, log)
             msg = f"the shim did not start ({_MODULE}, log {log}): {last or 'it wrote nothing'}"
@@ -115,14 +117,3 @@ def _environment(options: ShimOptions) -> dict[str, str]:
     if options.programs is not None:
         environment[shimwire.PROGRAMS_VARIABLE] = json.dumps(dict(options.programs))
     return environment
-
-
-async def _read_byte(fd: int) -> bytes:
-    loop = asyncio.get_running_loop()
-    readable = asyncio.Event()
-    loop.add_reader(fd, readable.set)
-    try:
-        await readable.wait()
-    finally:
-        loop.remove_reader(fd)
-    return os.read(fd, 1)

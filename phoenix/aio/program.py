@@ -1,4 +1,4 @@
-"""What every program does when it starts: say faults, log, and keep memory the way a long-lived process wants it."""
+"""What every program does when it starts: read its configuration, say faults, log, keep memory as a daemon wants it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ import gc
 import logging
 import sys
 import time
-from typing import NoReturn
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NoReturn, TypeVar
+
+import orjson
+
+C = TypeVar("C")
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
 _GC_THRESHOLD = 50_000
@@ -19,6 +25,37 @@ _UNRECOGNIZED = "unrecognized arguments: "
 def say(line: str) -> None:
     """Write one line to stderr, whatever line breaks are in it: a fault a line."""
     sys.stderr.write(" ".join(line.split()) + "\n")
+
+
+class ConfigError(Exception):
+    """A program's configuration cannot be run; `faults` has a line each: what, where, what to do."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
+
+
+def read_object(data: bytes) -> Mapping[str, object]:
+    """The JSON object that a configuration file holds. Raises ConfigError."""
+    try:
+        wire = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise ConfigError([f"not JSON: {error}"]) from error
+    if not isinstance(wire, dict):
+        raise ConfigError([f"want an object, have {type(wire).__name__}"])
+    return wire
+
+
+def configured(file: str, read: Callable[[bytes], C]) -> C | None:
+    """The configuration in a file; None where it cannot be read or run, which was said then."""
+    try:
+        return read(Path(file).read_bytes())
+    except OSError as error:
+        say(f"{file}: cannot be read: {error.strerror}")
+    except ConfigError as error:
+        for fault in error.faults:
+            say(f"{file}: {fault}")
+    return None
 
 
 class ProgramParser(argparse.ArgumentParser):

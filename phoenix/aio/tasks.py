@@ -38,6 +38,17 @@ async def wait_for_event(event: asyncio.Event, delay_s: float, *, clock: Clock =
     return event.is_set()
 
 
+async def wait_readable(fd: int) -> None:
+    """Wait until a descriptor has something to read, or, a pidfd, until its process has ended."""
+    loop = asyncio.get_running_loop()
+    readable = asyncio.Event()
+    loop.add_reader(fd, readable.set)
+    try:
+        await readable.wait()
+    finally:
+        loop.remove_reader(fd)
+
+
 class TaskOwner:
     """Tasks that come and go, all of which end with their owner.
 

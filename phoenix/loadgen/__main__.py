@@ -9,14 +9,13 @@ from __future__ import annotations
 import argparse
 import sys
 import uuid
-from pathlib import Path
 
 import orjson
 import uvloop
 
-from phoenix.aio.program import log_to_stderr, say
+from phoenix.aio.program import configured, log_to_stderr, say
 from phoenix.aio.signals import shutdown_event
-from phoenix.loadgen.config import Config, ConfigError, read_config
+from phoenix.loadgen.config import Config, read_config
 from phoenix.loadgen.emitter import Emitter, EmitterError
 from phoenix.loadgen.generator import Generator
 from phoenix.loadgen.health import start_health
@@ -39,14 +38,8 @@ def main(argv: list[str]) -> int:
         options = parser.parse_args(argv)
     except SystemExit as end:
         return 0 if end.code == 0 else 2
-    try:
-        config = read_config(Path(options.config).read_bytes())
-    except OSError as error:
-        say(f"{options.config}: cannot be read: {error.strerror}")
-        return 2
-    except ConfigError as error:
-        for fault in error.faults:
-            say(f"{options.config}: {fault}")
+    config = configured(options.config, read_config)
+    if config is None:
         return 2
     if options.describe:
         sys.stdout.write(_description(config) + "\n")

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import orjson
-
+from phoenix.aio.program import ConfigError, read_object
 from phoenix.loadgen.schedule import Schedule
 from phoenix.loadmodel.errors import LoadModelError
 from phoenix.loadmodel.expected import counted
@@ -23,14 +22,6 @@ from phoenix.otlp.fanout import Target
 from phoenix.samples.reporter import ReportConfig
 
 _HIGHEST_SCALE = 1e4
-
-
-class ConfigError(Exception):
-    """The configuration cannot be run; `faults` has a line each: what, where, what to do."""
-
-    def __init__(self, faults: list[str]) -> None:
-        super().__init__("; ".join(faults))
-        self.faults = faults
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +85,7 @@ def read_config(data: bytes) -> Config:
     Raises:
         ConfigError: with every fault found.
     """
-    try:
-        wire = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise ConfigError([f"not JSON: {error}"]) from error
-    if not isinstance(wire, dict):
-        raise ConfigError([f"want an object, have {type(wire).__name__}"])
-    return _Reader(wire).config()
+    return _Reader(read_object(data)).config()
 
 
 class _Reader:

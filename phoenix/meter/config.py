@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import quote
 
-import orjson
-
+from phoenix.aio.program import ConfigError as ConfigError
+from phoenix.aio.program import read_object
 from phoenix.meter.observation import Observation, read_observation
 from phoenix.meter.queries import AskedQuery
 from phoenix.otlp.errors import QueryError
@@ -18,14 +18,6 @@ from phoenix.promql.errors import PromqlError
 from phoenix.promql.evaluate import check
 from phoenix.promql.syntax import parse
 from phoenix.samples.reporter import ReportConfig
-
-
-class ConfigError(Exception):
-    """The configuration cannot be run; `faults` has a line each: what, where, what to do."""
-
-    def __init__(self, faults: list[str]) -> None:
-        super().__init__("; ".join(faults))
-        self.faults = faults
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +61,7 @@ def read_config(data: bytes) -> Config:
     Raises:
         ConfigError: with every fault found.
     """
-    try:
-        wire = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise ConfigError([f"not JSON: {error}"]) from error
-    if not isinstance(wire, dict):
-        raise ConfigError([f"want an object, have {type(wire).__name__}"])
-    return _Reader(wire).config()
+    return _Reader(read_object(data)).config()
 
 
 class _Reader:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from phoenix.loadgen.config import Config, ConfigError, read_config
+from phoenix.aio.program import ConfigError
+from phoenix.loadgen.config import Config, read_config
 from phoenix.loadmodel.http import HttpModel
 from phoenix.otlp.fanout import Target
 
