@@ -38,6 +38,11 @@ class Observed(Protocol):
         """Ticks that were due and not sent in time."""
         ...
 
+    @property
+    def stray_points(self) -> int:
+        """Points of a recording further from when they were sent than the run is long."""
+        ...
+
     def totals(self) -> dict[str, TargetTotals]:
         """Sums by target."""
         ...
@@ -66,6 +71,9 @@ class _Metrics(Collector):
         ticks.add_metric(["sent"], seen.sent_ticks)
         ticks.add_metric(["missed"], seen.missed_ticks)
         yield ticks
+        yield CounterMetricFamily(
+            "phoenix_loadgen_stray_points", "Points of a recording in no window of the run", value=seen.stray_points
+        )
         yield from _by_target(seen.totals())
         if (reported := seen.reported()) is not None:
             samples = CounterMetricFamily(

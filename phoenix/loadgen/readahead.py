@@ -17,11 +17,15 @@ AHEAD_BYTES, AHEAD_REQUESTS = 32 << 20, 512
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """One request to send: its bytes, points, and the newest time among them, Unix nanoseconds."""
+    """One request to send: its bytes, points, and when, Unix nanoseconds.
+
+    `strays`: points further from then than the run is long, in no window of it.
+    """
 
     data: bytes
     points: int
-    newest_unix_nano: int
+    due_unix_nano: int
+    strays: int = 0
 
 
 class ReadAhead:

@@ -7,13 +7,15 @@ others: every size is bounded, and a fault is told with its place.
 
 from __future__ import annotations
 
+import asyncio
 import gzip
+import logging
 import os
 import stat
 import time
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,14 +23,16 @@ from typing import Any, BinaryIO
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
+from phoenix.loadgen.order import LOOK_FRAMES, middle
 from phoenix.otlp.jsonform import from_json
 
+_LOG = logging.getLogger("phoenix.loadgen")
 MAX_REQUEST_BYTES = 64 << 20
 """Of one request in the file; the Collector's own receivers refuse far smaller ones."""
+_LOOK_BYTES = 8 << 20
+"""Of requests looked ahead at, as they are in the file: decoded they take several times that."""
 _LENGTH_BYTES = 4
 _NEWEST_TIME = (1 << 63) - 1
-_LAST_FRAMES = 4
-"""How far back from the end a request with points is looked for."""
 
 
 class RecordingError(Exception):
@@ -45,11 +49,11 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """Newest point times of the first and the last request, Unix nanoseconds."""
+class Ends:
+    """When its first and its last requests with points are of (`time_of`), in order; where it has few, in both."""
 
-    first: int
-    last: int
+    first: list[int]
+    last: list[int]
 
 
 class Recording:
@@ -107,29 +111,30 @@ class Recording:
             msg = f"{self.name}: {what} is no OTLP metrics request: {error}"
             raise RecordingError(msg) from error
 
-    def span(self, *, within_s: float) -> Span | None:
-        """From when to when it goes; None: it is so long that this cannot be told within so many seconds.
+    def ends(self, *, within_s: float) -> Ends | None:
+        """How it begins and ends; None: it is so long that this cannot be told within so many seconds.
 
         Raises:
             RecordingError: it cannot be read, or has no metrics.
         """
         give_up_at = time.monotonic() + within_s
-        first: int | None = None
-        latest: deque[Frame] = deque(maxlen=_LAST_FRAMES)
+        first: list[int] = []
+        latest: deque[Frame] = deque(maxlen=LOOK_FRAMES + 1)
+        looked = 0
         for frame in self.frames():
             latest.append(frame)
-            if first is None:
-                first = self._newest(frame) or None
+            if not first or looked <= LOOK_FRAMES:
+                first += self._times([frame])
+                looked += bool(first)
             if time.monotonic() > give_up_at:
                 return None
-        if first is None:
+        if not first:
             msg = f"{self.name}: holds no metrics: record some with `phoenixctl record`"
             raise RecordingError(msg)
-        return Span(first, max(first, *map(self._newest, latest)))
+        return Ends(first, self._times(latest) or first[-1:])
 
-    def _newest(self, frame: Frame) -> int:
-        message = self.request(frame)
-        return newest_of(message) if message else 0
+    def _times(self, frames: Iterable[Frame]) -> list[int]:
+        return [found for frame in frames if (message := self.request(frame)) and (found := time_of(message))]
 
     def _open(self) -> BinaryIO:
         plain = os.fdopen(self._descriptor(), "rb")
@@ -187,6 +192,53 @@ def _prefixed(file: BinaryIO, name: str) -> Iterator[Frame]:
         yield Frame(number, data, len(data) == size and len(prefix) == _LENGTH_BYTES)
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A request that waits for those behind it to be seen. `time`: 0 without points."""
+
+    message: ExportMetricsServiceRequest
+    time: int
+    size_bytes: int
+
+
+def followed(recording: Recording, stop: asyncio.Event) -> Iterator[tuple[ExportMetricsServiceRequest, int, list[int]]]:
+    """Requests with points, the time of each, and the times of those that follow (`LOOK_FRAMES`, fewer if large).
+
+    Ends at `stop`, between two requests. What the end of the file cuts off is logged.
+
+    Raises:
+        RecordingError: after all that came before the fault.
+    """
+    seen: deque[_Seen] = deque()
+    fault: RecordingError | None = None
+    size = 0
+    try:
+        for frame in recording.frames():
+            if stop.is_set():
+                return
+            message = recording.request(frame)
+            if message is None:
+                _LOG.warning("the end is cut off path=%s at=%d", recording.name, frame.number)
+                continue
+            seen.append(_Seen(message, time_of(message), len(frame.data)))
+            size += len(frame.data)
+            while len(seen) > LOOK_FRAMES or size > _LOOK_BYTES:
+                size -= seen[0].size_bytes
+                yield from _first_of(seen)
+    except RecordingError as error:
+        fault = error
+    while seen:
+        yield from _first_of(seen)
+    if fault is not None:
+        raise fault
+
+
+def _first_of(seen: deque[_Seen]) -> Iterator[tuple[ExportMetricsServiceRequest, int, list[int]]]:
+    found = seen.popleft()
+    if found.time:
+        yield found.message, found.time, [one.time for one in seen if one.time]
+
+
 def points_of(message: ExportMetricsServiceRequest) -> Iterator[Any]:
     """All data points, in order."""
     for resource in message.resource_metrics:
@@ -197,28 +249,28 @@ def points_of(message: ExportMetricsServiceRequest) -> Iterator[Any]:
                     yield from getattr(metric, kind).data_points
 
 
-def newest_of(message: ExportMetricsServiceRequest) -> int:
-    """Newest time of its points; 0 without points, or where none has a time."""
-    return max((point.time_unix_nano for point in points_of(message)), default=0)
+def time_of(message: ExportMetricsServiceRequest) -> int:
+    """When a request is of: the time of the middle one of its points; 0 without points, or where none has a time."""
+    return middle([point.time_unix_nano for point in points_of(message) if point.time_unix_nano])
 
 
-def move(message: ExportMetricsServiceRequest, to: Callable[[int], int]) -> tuple[int, int]:
-    """Change every time in place; number of points, and the newest of their new times (0: none has a time).
+def move(message: ExportMetricsServiceRequest, to: Callable[[int], int]) -> tuple[int, list[int]]:
+    """Change every time in place; number of points, and the new times of those that have one.
 
     An unset time (0) stays unset; times stay within what OTLP can hold.
     """
-    points = newest = 0
+    points, times = 0, []
     for point in points_of(message):
         points += 1
         if point.time_unix_nano:
             point.time_unix_nano = moved = _held(to(point.time_unix_nano))
-            newest = max(newest, moved)
+            times.append(moved)
         if point.start_time_unix_nano:
             point.start_time_unix_nano = _held(to(point.start_time_unix_nano))
         for exemplar in getattr(point, "exemplars", ()):
             if exemplar.time_unix_nano:
                 exemplar.time_unix_nano = _held(to(exemplar.time_unix_nano))
-    return points, newest
+    return points, times
 
 
 def _held(time_unix_nano: int) -> int:

@@ -1,7 +1,8 @@
 """Sends a recording again: each request once it is due by the recording's own times, moved to the run.
 
-A request is due at its newest point's new time. It belongs to the tick (the interval) that this falls in, and is sent
-before the next one begins or not at all: it then counts as planned and missed, as with a model. There is no mode "as
+A request is due at the new time of its middle point, and where that cannot be right with the one before it (`order`).
+It belongs to the tick (the interval) that this falls in, and is sent before the next one begins or not at all: it then
+counts as planned and missed, as with a model. There is no mode "as
 fast as it is taken": a window of the measurement is one of point time, and must last as long as it says.
 """
 
@@ -10,13 +11,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from phoenix.aio.tasks import wait_for_event
 from phoenix.loadgen.config import Config, Replay
 from phoenix.loadgen.moving import Moving
+from phoenix.loadgen.order import Order
 from phoenix.loadgen.readahead import Due, ReadAhead
-from phoenix.loadgen.recording import Recording, RecordingError, Span, move, newest_of
+from phoenix.loadgen.recording import Ends, Recording, RecordingError, followed, move
 from phoenix.loadgen.schedule import Schedule, SteadyClock
 from phoenix.loadgen.sending import Sending
 from phoenix.samples.reporter import Reporter
@@ -46,9 +48,9 @@ class Replayer(Sending):
         clock = SteadyClock(time.time_ns, time.monotonic_ns)
         schedule = config.schedule(clock.now())
         recording = await asyncio.to_thread(Recording, self._replay.folder, self._replay.path)
-        span = await asyncio.to_thread(recording.span, within_s=_LOOK_AT_MOST_S)
-        if span is not None and config.end_at is not None and not self._replay.loop:
-            self._check_length(span, schedule)
+        ends = await asyncio.to_thread(recording.ends, within_s=_LOOK_AT_MOST_S)
+        if ends is not None and config.end_at is not None and not self._replay.loop:
+            self._check_length(ends, schedule)
         await self.start()
         try:
             async with ReadAhead(self._due(recording, schedule, stop)) as ahead:
@@ -56,10 +58,17 @@ class Replayer(Sending):
         finally:
             await self.finish(stop)
 
-    def _check_length(self, span: Span, schedule: Schedule) -> None:
-        moving = self._moving(span.first, schedule)
-        if moving.length_ns(moving.played_ns(span.last)) < schedule.end - schedule.first:
-            raise self._too_short(moving.played_ns(span.last), schedule)
+    def _check_length(self, ends: Ends, schedule: Schedule) -> None:
+        moving = self._moving(self._order(ends.first, schedule).first, schedule)
+        order = self._order(ends.last, schedule)
+        last = [order.due(found, ends.last[at + 1 :]) for at, found in enumerate(ends.last)][-1]
+        if moving.length_ns(moving.played_ns(last)) < schedule.end - schedule.first:
+            raise self._too_short(moving.played_ns(last), schedule)
+
+    def _order(self, first: Sequence[int], schedule: Schedule) -> Order:
+        speed = self._replay.speed
+        reach_ns = int((schedule.end - schedule.first) * speed)
+        return Order(first, interval_ns=int(schedule.interval_ns * speed), reach_ns=reach_ns)
 
     def _moving(self, first: int, schedule: Schedule) -> Moving:
         return Moving(first, schedule.first, self._replay.speed, schedule.interval_ns)
@@ -79,10 +88,10 @@ class Replayer(Sending):
         last_due, last_tick, last_missed = schedule.first, -1, -1
         while (due := await ahead.next()) is not None and not stop.is_set():
             self.ready = True
-            # NB: senders' clocks may differ; what was recorded later is never sent earlier.
-            last_due = max(last_due, due.newest_unix_nano)
+            last_due = due.due_unix_nano
             if last_due >= schedule.end or await wait_for_event(stop, (last_due - clock.now()) / 1e9):
                 return
+            self._note_strays(due)
             tick = last_due - last_due % schedule.interval_ns
             if schedule.is_late(tick, clock.now()):
                 self.missed(points=due.points, tick=tick)
@@ -98,33 +107,35 @@ class Replayer(Sending):
         if not stop.is_set() and self._config.end_at is not None and left_ns > 0:
             raise self._too_short(last_due - schedule.first, schedule)
 
+    def _note_strays(self, due: Due) -> None:
+        if due.strays and not self.stray_points:
+            at = due.due_unix_nano
+            _LOG.warning(
+                "points far from their time path=%s due=%d (later ones are only counted)", self._replay.path, at
+            )
+        self.stray_points += due.strays
+
     def _due(self, recording: Recording, schedule: Schedule, stop: asyncio.Event) -> Iterator[Due]:
         """All requests with points, moved; runs in threads, one step at a time.
 
         Ends at `stop`: a thread cannot be cancelled, and there may be gigabytes without points.
         """
         moving: Moving | None = None
+        reach_ns = schedule.end - schedule.first
         played_ns = turn = 0
         while True:
-            sent = False
-            for frame in recording.frames():
-                if stop.is_set():
-                    return
-                message = recording.request(frame)
-                if message is None:
-                    _LOG.warning("the end is cut off path=%s at=%d", recording.name, frame.number)
-                    continue
-                if moving is None:
-                    if not (first := newest_of(message)):
-                        continue
-                    moving = self._moving(first, schedule)
-                points, newest = move(message, moving.turn(turn, played_ns))
-                if not newest:
-                    continue
-                sent = True
+            order: Order | None = None
+            for message, time_, following in followed(recording, stop):
+                if order is None:
+                    order = self._order([time_, *following], schedule)
+                moving = moving or self._moving(order.first, schedule)
+                to = moving.turn(turn, played_ns)
+                due = to(order.due(time_, following))
+                points, times = move(message, to)
                 if not turn:
-                    played_ns = max(played_ns, newest - schedule.first)
-                yield Due(message.SerializeToString(), points, newest)
-            if not (self._replay.loop and sent):
+                    played_ns = due - schedule.first
+                strays = sum(abs(moved - due) > reach_ns for moved in times)
+                yield Due(message.SerializeToString(), points, due, strays)
+            if order is None or not self._replay.loop:
                 return
             turn += 1

@@ -22,7 +22,7 @@ class Sending:
 
     def __init__(self, config: Config, reporter: Reporter | None, *, instance: str) -> None:
         self.ready = False
-        self.sent_ticks = self.missed_ticks = 0
+        self.sent_ticks = self.missed_ticks = self.stray_points = 0
         self._reporter, self._instance = reporter, instance
         self._fanout = Fanout(config.targets, window_ns=config.window_ns, timeout_s=_ANSWER_TIMEOUT_S)
 
@@ -71,7 +71,10 @@ class Sending:
             self._reporter.put(input_samples(windows, run=report.run, host=report.host, instance=self._instance))
 
     def _log_end(self) -> None:
-        _LOG.info("load ended ticks_sent=%d ticks_missed=%d", self.sent_ticks, self.missed_ticks)
+        _LOG.info(
+            "load ended ticks_sent=%d ticks_missed=%d stray_points=%d",
+            self.sent_ticks, self.missed_ticks, self.stray_points,
+        )  # fmt: skip
         for target, total in self.totals().items():
             _LOG.info(
                 "load sent target=%s planned_points=%d sent_points=%d acked_points=%d requests=%d failed=%d missed=%d "

@@ -94,8 +94,27 @@ async def test_a_loop_at_double_speed(tmp_path: Path) -> None:
     assert f"planned_points={TICKS} " in log, "two more than were recorded"
 
 
+async def test_times_that_are_far_off_neither_end_it_nor_hold_it_up(tmp_path: Path) -> None:
+    day = 86_400 * 1_000_000_000
+    # Beside each tick's two points one of a day ahead; and senders with wrong clocks at the start and in the middle.
+    every = [request(T0 + n * INTERVAL_NS + day, *(T0 + n * INTERVAL_NS,) * 2) for n in range(12)]
+    every[3:3] = [request(T0 + day), request(T0 - day)]
+    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(lines(request(T0 - day), *every)))
+    async with OtlpSink() as one:
+        code, log = await played(config_for(tmp_path, None, one))
+        near = [at for at in map(newest, one.payloads) if abs(at - time.time_ns()) < day / 2]
+    assert code == 0, log
+    assert near == sorted(set(near))
+    assert all(at % INTERVAL_NS == 0 for at in near)
+    assert f"planned_points={3 * TICKS + 3} " in log, "missed ones are planned, too"
+    if "ticks_missed=0" in log:
+        assert len(near) == TICKS
+        assert f"stray_points={TICKS + 3}" in log
+
+
 async def test_one_that_is_shorter_than_the_run_is_refused_before_it_begins(tmp_path: Path) -> None:
-    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(lines(*(request(T0 + n * INTERVAL_NS) for n in range(5)))))
+    every = [request(T0 + n * INTERVAL_NS) for n in range(5)]
+    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(lines(*every, request(T0 + 3600 * 1_000_000_000))))
     async with OtlpSink() as one:
         code, log = await played(config_for(tmp_path, soon(), one))
         assert one.payloads == []

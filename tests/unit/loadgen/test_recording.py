@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import os
 from collections.abc import Callable
@@ -13,7 +14,8 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 
 from phoenix.loadgen import recording as module
 from phoenix.loadgen.moving import Moving
-from phoenix.loadgen.recording import Recording, RecordingError, Span, move, newest_of
+from phoenix.loadgen.order import LOOK_FRAMES, Order
+from phoenix.loadgen.recording import Ends, Recording, RecordingError, followed, move, time_of
 from phoenix.otlp.jsonform import to_json
 
 S = 1_000_000_000
@@ -54,7 +56,7 @@ def test_every_form_gives_the_same_requests(tmp_path: Path, name: str, write: Ca
     found = Recording(tmp_path, name)
     assert [found.request(frame) for frame in found.frames()] == wanted
     assert [found.request(frame) for frame in found.frames()] == wanted, "each reader begins anew"
-    assert found.span(within_s=60) == Span(T0, T0 + 5 * S)
+    assert found.ends(within_s=60) == Ends([T0, T0 + 2 * S, T0 + 5 * S], [T0, T0 + 2 * S, T0 + 5 * S])
 
 
 @pytest.mark.parametrize("path", ["../secret.jsonl", "link.jsonl", "folder.jsonl", "absent.jsonl", "pipe.jsonl"])
@@ -101,7 +103,7 @@ def test_what_was_put_in_its_place_since_is_not_read(tmp_path: Path, what: str) 
 def test_a_link_within_the_folder_is_followed(tmp_path: Path) -> None:
     (tmp_path / "one.jsonl").write_bytes(lines(request(T0)))
     (tmp_path / "two.jsonl").symlink_to("one.jsonl")
-    assert Recording(tmp_path, "two.jsonl").span(within_s=60) == Span(T0, T0)
+    assert Recording(tmp_path, "two.jsonl").ends(within_s=60) == Ends([T0], [T0])
 
 
 def test_faults_are_told_with_their_place(tmp_path: Path) -> None:
@@ -111,10 +113,10 @@ def test_faults_are_told_with_their_place(tmp_path: Path) -> None:
         [found.request(frame) for frame in found.frames()]
     (tmp_path / "b.jsonl").write_bytes(b'{"resourceSpans": []}\n')
     with pytest.raises(RecordingError, match="holds no metrics"):
-        Recording(tmp_path, "b.jsonl").span(within_s=60)
+        Recording(tmp_path, "b.jsonl").ends(within_s=60)
     (tmp_path / "c.jsonl.gz").write_bytes(b"not compressed")
     with pytest.raises(RecordingError, match="cannot be read further"):
-        Recording(tmp_path, "c.jsonl.gz").span(within_s=60)
+        Recording(tmp_path, "c.jsonl.gz").ends(within_s=60)
 
 
 def test_what_is_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,18 +137,18 @@ def test_a_file_that_is_cut_off_ends_there(tmp_path: Path, name: str) -> None:
     found = Recording(tmp_path, name)
     read = [one for one in map(found.request, found.frames()) if one is not None]
     assert read in ([request(T0)], [request(T0), request(T0 + S)])  # gzip's own trailer is longer than what is cut
-    assert found.span(within_s=60) is not None
+    assert found.ends(within_s=60) is not None
 
 
 def test_a_span_that_takes_too_long_is_not_known(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_bytes(lines(request(T0), request(T0 + S)))
-    assert Recording(tmp_path, "a.jsonl").span(within_s=-1) is None
+    assert Recording(tmp_path, "a.jsonl").ends(within_s=-1) is None
 
 
 def test_times_are_moved_and_differences_kept() -> None:
     moving = Moving(T0, 2 * T0, Fraction(1), S)
     built = request(T0 + 5, T0 - 3, 0, start=T0 - 100 * S)
-    assert move(built, moving.turn(0)) == (3, 2 * T0 + 5)
+    assert move(built, moving.turn(0)) == (3, [2 * T0 + 5, 2 * T0 - 3])
     points = built.resource_metrics[0].scope_metrics[0].metrics[0].sum.data_points
     assert [point.time_unix_nano for point in points] == [2 * T0 + 5, 2 * T0 - 3, 0], "an unset time stays unset"
     assert {point.start_time_unix_nano for point in points} == {2 * T0 - 100 * S}
@@ -176,5 +178,61 @@ def test_times_stay_what_otlp_can_hold() -> None:
     point = built.resource_metrics[0].scope_metrics[0].metrics[0].sum.data_points[0]
     assert (point.time_unix_nano, point.start_time_unix_nano) == (T0, 1)
     far = request((1 << 63) + 7)
-    assert newest_of(far) == (1 << 63) + 7
-    assert move(far, slow.turn(0)) == (1, (1 << 63) - 1)
+    assert time_of(far) == (1 << 63) + 7
+    assert move(far, slow.turn(0)) == (1, [(1 << 63) - 1])
+
+
+YEAR = 365 * 86_400 * S
+TICKS = [T0 + n * S for n in range(40)]
+
+
+def dues(times: list[int]) -> list[int]:
+    """When each is due, seconds after what the replay begins with; of a run of a minute, a tick a second."""
+    order = Order(times[: LOOK_FRAMES + 1], interval_ns=S, reach_ns=60 * S)
+    found = [order.due(time, times[at + 1 : at + 1 + LOOK_FRAMES]) for at, time in enumerate(times)]
+    return [(due - order.first) // S for due in found]
+
+
+def test_times_that_agree_are_kept_and_never_go_back() -> None:
+    assert dues(TICKS) == list(range(40))
+    late = [*TICKS[:10], TICKS[4], TICKS[3], *TICKS[10:]]
+    assert dues(late) == [*range(10), 9, 9, *range(10, 40)]
+    quiet = [*TICKS[:10], *(time + 30 * S for time in TICKS[10:])]
+    assert dues(quiet) == [*range(10), *range(40, 70)], "senders may pause"
+
+
+@pytest.mark.parametrize("off", [-YEAR, -20 * S, 20 * S, YEAR])
+@pytest.mark.parametrize("at", [1, 2, 20, 37, 38])
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_wrong_clock_moves_nobody_else(off: int, at: int, count: int) -> None:
+    times = [*TICKS[:at], *(TICKS[at] + off,) * count, *TICKS[at:]]
+    found = dues(times)
+    assert found[:at] + found[at + count :] == list(range(40))
+    assert set(found[at : at + count]) == {at - 1}
+
+
+@pytest.mark.parametrize("off", [-YEAR, 20 * S, YEAR])
+def test_a_wrong_clock_at_either_end_does_not_tell_when_it_begins_or_ends(off: int) -> None:
+    assert dues([T0 + off, T0 - 3 * YEAR, *TICKS]) == [0, 0, *range(40)]
+    assert dues([*TICKS, TICKS[-1] + (YEAR if off > 0 else -YEAR)]) == [*range(40), 39]
+
+
+def test_a_request_is_of_the_time_of_its_middle_point() -> None:
+    assert time_of(request(T0, T0 + YEAR, T0 + 1, 0, T0 - YEAR)) == T0 + 1
+    assert time_of(request(0)) == time_of(request()) == 0
+
+
+def test_what_came_before_a_fault_is_read_before_it_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(lines(*(request(time) for time in TICKS[:4])) + b"no json\n")
+    reading = followed(Recording(tmp_path, "a.jsonl"), asyncio.Event())
+    assert [next(reading)[1:] for _ in range(4)] == [(time, TICKS[at + 1 : 4]) for at, time in enumerate(TICKS[:4])]
+    with pytest.raises(RecordingError, match="line 5"):
+        next(reading)
+
+
+def test_little_is_held_of_what_is_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_LOOK_BYTES", 3 * len(lines(request(T0))))
+    (tmp_path / "a.jsonl").write_bytes(lines(*map(request, TICKS)))
+    found = list(followed(Recording(tmp_path, "a.jsonl"), asyncio.Event()))
+    assert [time for _, time, _ in found] == TICKS
+    assert max(len(following) for _, _, following in found) == 3
