@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+from contextlib import suppress
 from dataclasses import dataclass
 
+import psutil
 from aiohttp import web
 
 from phoenix.engine.config.section import Section
@@ -36,6 +38,23 @@ def listen_address(section: Section, key: str, default: str) -> ListenAddress:
     elif colon and port.isdigit():
         return ListenAddress(host.strip("[]"), int(port))
     return ListenAddress("127.0.0.1", 0)
+
+
+def cannot_listen(address: ListenAddress, error: OSError) -> str:
+    """Why an address cannot be listened on, and what to change. Blocks for some 10 ms where its port is taken."""
+    if error.errno != errno.EADDRINUSE:
+        return f"cannot listen on {address}: {error.strerror or error}; choose another address"
+    reason = f"address already in use{_by(address.port)}"
+    return f"cannot listen on {address}: {reason}; stop what listens there, or choose another port"
+
+
+def _by(port: int) -> str:
+    """` by pid 12 (nginx)`; empty where the system does not show who listens, as of other users' processes."""
+    with suppress(psutil.Error, OSError):
+        for found in psutil.net_connections("tcp"):
+            if found.status == psutil.CONN_LISTEN and found.laddr and found.laddr.port == port and found.pid:
+                return f" by pid {found.pid} ({psutil.Process(found.pid).name()})"
+    return ""
 
 
 _WITHOUT_EFFECT = (
@@ -80,10 +99,7 @@ class HttpServer:
             await site.start()
         except OSError as error:
             await self.stop()
-            taken = error.errno == errno.EADDRINUSE
-            reason = "address already in use" if taken else (error.strerror or str(error))
-            hint = "stop what listens there, or choose another port" if taken else "choose another address"
-            raise StartError(self._component, f"cannot listen on {self._address}: {reason}; {hint}") from error
+            raise StartError(self._component, cannot_listen(self._address, error)) from error
         if self._address.port == 0:
             self.port = self._runner.addresses[0][1]
 

@@ -6,7 +6,6 @@ threads; the event loop sees whole messages.
 
 from __future__ import annotations
 
-import errno
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 
 from phoenix.engine import grpcextra
 from phoenix.engine.config.section import OTELCOL, Section
-from phoenix.engine.endpoints import ListenAddress, listen_address
+from phoenix.engine.endpoints import ListenAddress, cannot_listen, listen_address
 from phoenix.engine.errors import BadData, ConsumeError, StartError
 from phoenix.engine.receivers.intake import Intake, Unreadable
 
@@ -170,12 +169,8 @@ def _credentials(grpc: Any, tls: ServerTls) -> Any:
 
 def _why_not(address: ListenAddress) -> str:
     """Why an address cannot be listened on, which gRPC does not tell."""
-    reason, hint = "gRPC refused it", "check tls and the address"
     try:
         with socket.create_server((address.host or "0.0.0.0", address.port)):
-            pass
+            return f"cannot listen on {address}: gRPC refused it; check tls and the address"
     except OSError as error:
-        taken = error.errno == errno.EADDRINUSE
-        reason = "address already in use" if taken else (error.strerror or str(error))
-        hint = "stop what listens there, or choose another port" if taken else "choose another address"
-    return f"cannot listen on {address}: {reason}; {hint}"
+        return cannot_listen(address, error)
