@@ -35,7 +35,9 @@ FINAL_REASONS = frozenset(
 )
 """Why a variant's deployment cannot ever become ready: waiting for it is no use."""
 SOURCE_DEADLINE_S = 15.0
-"""How long after its start a source may take to become ready, seconds."""
+"""How long a source may take to become ready, from its start or from when it last was, seconds."""
+SOURCE_RESTARTS = 3
+"""Restarts after which a source that ends by itself once more is given up, as a Job is at its backoffLimit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,7 @@ def next_step(experiment: Experiment, children: Children, now: datetime) -> Step
         case ExperimentPhase.WARMING_UP | ExperimentPhase.RUNNING:
             return _measuring(experiment, children, now)
         case ExperimentPhase.ANALYZING:
-            return Step(Act.CONCLUDE)
+            return _unasked(experiment, children, now) or Step(Act.CONCLUDE)
         case ExperimentPhase.COMPLETED:
             return Step(Act.SETTLE)
         case ExperimentPhase.FAILED:
@@ -184,10 +186,10 @@ def _measuring(experiment: Experiment, children: Children, now: datetime) -> Ste
     timeline = timeline_of(experiment)
     if timeline is None:
         return Step(Act.TEAR_DOWN, "NoTimeline", "the status lost its timeline", ExperimentPhase.FAILED)
-    asking = children.meters if experiment.spec.source.observed is not None else ()
-    failed = _failed_source((*children.sources, *asking), now - asked_from(experiment, timeline))
-    if failed:
+    if failed := _failed_source(children.sources, timeline.start_at, now):
         return Step(Act.TEAR_DOWN, "SourceFailed", failed, ExperimentPhase.FAILED)
+    if unasked := _unasked(experiment, children, now):
+        return unasked
     if now >= asked_until(experiment, timeline) + timedelta(seconds=GRACE_S):
         return Step(Act.CONCLUDE)
     if now < timeline.measure_from:
@@ -196,14 +198,34 @@ def _measuring(experiment: Experiment, children: Children, now: datetime) -> Ste
     return Step(Act.MEASURE, requeue_after_s=max(0.5, min(2.0, experiment.spec.timing.window_s)))
 
 
-def _failed_source(sources: Sequence[LoadGenerator | Collector | Meter], since_start: timedelta) -> str:
+def _unasked(experiment: Experiment, children: Children, now: datetime) -> Step | None:
+    """The end of a run whose Prometheus was never there: a meter that asks one is ready once it has answered."""
+    timeline = timeline_of(experiment)
+    if experiment.spec.source.observed is None or timeline is None:
+        return None
+    failed = _failed_source(children.meters, asked_from(experiment, timeline), now)
+    return Step(Act.TEAR_DOWN, "SourceFailed", failed, ExperimentPhase.FAILED) if failed else None
+
+
+def _failed_source(sources: Sequence[LoadGenerator | Collector | Meter], start: datetime, now: datetime) -> str:
+    """Why one of them cannot do its work; empty while each does, or may yet.
+
+    One restart or two are weather: the source goes on, and what was missed is in its samples.
+    """
     for source in sources:
-        ready = find_condition(source.status.conditions, "Ready")
-        attempt = source.status.attempted
-        if attempt is not None and attempt.reason == "ConfigInvalid":
-            return f"{source.ref}: {attempt.message}"
-        never = source.status.phase in (ProcessPhase.PENDING, ProcessPhase.STARTING, ProcessPhase.FAILED)
-        if never and since_start > timedelta(seconds=SOURCE_DEADLINE_S) and not source.status.last_exit:
+        status = source.status
+        ready = find_condition(status.conditions, "Ready")
+        if status.attempted is not None and status.attempted.reason == "ConfigInvalid":
+            return f"{source.ref}: {status.attempted.message}"
+        if ready is not None and status.phase is ProcessPhase.FAILED:
+            return f"{source.ref}: {ready.message}"
+        if ready is not None and ready.reason == "CrashLoopBackOff" and status.restarts >= SOURCE_RESTARTS:
+            words = status.last_exit.message if status.last_exit is not None else ""
+            return f"{source.ref} ended {status.restarts + 1} times: {words or ready.message}"
+        moved = ready.last_transition_time if ready is not None else ""
+        since = max(start, parse_timestamp(moved)) if moved else start
+        absent = status.phase in (ProcessPhase.PENDING, ProcessPhase.STARTING)
+        if absent and now - since > timedelta(seconds=SOURCE_DEADLINE_S):
             return f"{source.ref} did not become ready: {ready.message if ready else 'no answer from its host'}"
     return ""
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from controllers.experiment import children as make
 from controllers.experiment import sources
+from controllers.experiment.hints import awaited_at, endpoint_of, hint_of
 from controllers.experiment.hosts import lost_hosts, unheard_hosts
 from controllers.experiment.measuring import NONE_LOST, Measuring
 from controllers.experiment.observed import observing_meter, timeline_for
@@ -225,6 +226,9 @@ class ExperimentReconciler:
             failed = Step(Act.TEAR_DOWN, "SourceFailed", f"the source waits for {taken}", ExperimentPhase.FAILED)
             return await self._tear_down(experiment, children, failed)
         if now < timeline.measure_from:
+            hint = hint_of(experiment, children, now)
+            status = self._draft(experiment).warming_up(endpoint_of(children), hint)
+            await patch_status(self._client, experiment, status)
             return Result(requeue_after_s=step.requeue_after_s)
         begins = experiment.status.phase == ExperimentPhase.WARMING_UP
         wait_s = 0.0 if begins else self._measuring.next_in_s(experiment, now)
@@ -236,8 +240,9 @@ class ExperimentReconciler:
         outcome = await self._measuring.outcome(experiment, now=now, final=False)
         if outcome.early_stop is not None:
             return await self._write_verdict(experiment, measure_to=outcome.early_stop.measure_to)
-        status = self._draft(experiment).measuring(progress(timeline, now), outcome.results)
-        status.source_endpoint = _source_endpoint(children)
+        hint = hint_of(experiment, children, now, outcome.results)
+        status = self._draft(experiment).measuring(progress(timeline, now), outcome.results, hint)
+        status.source_endpoint = endpoint_of(children)
         if _quarter(status) > _quarter(experiment.status):
             await self._kpi_event(experiment, status)
         await patch_status(self._client, experiment, status)
@@ -267,7 +272,8 @@ class ExperimentReconciler:
         heard = self._measuring.heard_again(experiment, unheard, now)
         if conclusion_due(experiment, complete=complete, now=now, unheard=unheard, heard_again=heard):
             return await self._write_verdict(experiment)
-        await patch_status(self._client, experiment, self._draft(experiment).draining(unheard))
+        hint = hint_of(experiment, children, now) if experiment.spec.source.observed is not None else None
+        await patch_status(self._client, experiment, self._draft(experiment).draining(unheard, hint))
         return Result(requeue_after_s=conclusion_pace_s(experiment, now))
 
     async def _write_verdict(
@@ -276,15 +282,15 @@ class ExperimentReconciler:
         now = self._clock.now()
         outcome = await self._measuring.outcome(experiment, now=now, final=True, measure_to=measure_to, lost=lost)
         assert outcome.verdict is not None  # a final analysis always has one
-        status = self._draft(experiment).concluded(
-            outcome.results, outcome.verdict, outcome.reason, outcome.promoted_candidate
-        )
+        where = awaited_at(experiment, experiment.status.source_endpoint, outcome.results)
+        reason = f"nobody sent {where}; {outcome.reason}" if where else outcome.reason
+        status = self._draft(experiment).concluded(outcome.results, outcome.verdict, reason, outcome.promoted_candidate)
         await self._kpi_event(experiment, status)
         await self._events.record(
             experiment,
             "ExperimentAnalyzed",
-            f"{outcome.verdict}: {outcome.reason}"[:900],
-            data={"verdict": str(outcome.verdict), "reason": outcome.reason[:500], **kpi_data(status)},
+            f"{outcome.verdict}: {reason}"[:900],
+            data={"verdict": str(outcome.verdict), "reason": reason[:500], **kpi_data(status)},
         )
         await patch_status(self._client, experiment, status)
         return Result(requeue_after_s=0.0)
@@ -342,14 +348,6 @@ class ExperimentReconciler:
 def _quarter(status: ExperimentStatus) -> int:
     measured = status.results is not None and status.results.input.windows > 0
     return int(status.progress * 4) if measured else -1
-
-
-def _source_endpoint(children: Children) -> str:
-    for tee in children.tees:
-        port = tee.status.ports.get("otlp")
-        if port is not None:
-            return f"http://{tee.status.address or '127.0.0.1'}:{port}"
-    return ""
 
 
 def kpi_data(status: ExperimentStatus) -> dict[str, str | float]:

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from controllers.experiment.resolve import Resolution
 from controllers.experiment.timeline import Timeline
 from phoenix.api.experiment import Experiment, ExperimentPhase, ExperimentStatus, PreviousRun, RunEnding
 from phoenix.api.results import ExperimentResults, Verdict
-from phoenix.apimachinery.conditions import ConditionStatus, micro_timestamp, set_condition, timestamp
+from phoenix.apimachinery.conditions import ConditionStatus, find_condition, micro_timestamp, set_condition, timestamp
 from phoenix.apimachinery.meta import Resource
 
 NAME_TAKEN = "NameTaken"
 """Reason of the condition Deployed while a child's name belongs to another object."""
 KEPT_RUNS = 5
 """Earlier runs whose results stay in status; older ones are forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """What keeps a run from going well while it goes on: a reason for programs, words for people."""
+
+    reason: str
+    message: str
 
 
 class Draft:
@@ -36,6 +45,7 @@ class Draft:
     def refused(self, reason: str, message: str) -> ExperimentStatus:
         """It cannot start: the message says where and what to mend; it is tried again when something changes."""
         self.condition("Accepted", False, reason, message)
+        self.status.verdict_reason = _reasoned(reason, message)
         return self.status
 
     def accepted(self, resolution: Resolution, deployments: dict[str, str]) -> ExperimentStatus:
@@ -90,12 +100,34 @@ class Draft:
         self.condition("Measuring", False, "WarmingUp", f"measuring from {status.measure_from}")
         return status
 
-    def measuring(self, progress: float, results: ExperimentResults | None) -> ExperimentStatus:
+    def warming_up(self, endpoint: str, hint: Hint | None) -> ExperimentStatus:
+        """The source is on its way; nothing is measured yet. `endpoint`: where real senders are to send to."""
+        self.status.source_endpoint = endpoint
+        self.condition("Measuring", False, "WarmingUp", f"measuring from {self.status.measure_from}")
+        self._hint(hint)
+        return self.status
+
+    def _hint(self, hint: Hint | None) -> None:
+        """What the input lacks, where `get` and the condition Measuring show it."""
+        self.status.verdict_reason = _reasoned(hint.reason, hint.message) if hint is not None else ""
+        measuring = find_condition(self.status.conditions, "Measuring")
+        if hint is not None and measuring is not None:
+            self.condition(
+                "Measuring",
+                measuring.status is ConditionStatus.TRUE,
+                hint.reason,
+                f"{measuring.message}; {hint.message}",
+            )
+
+    def measuring(
+        self, progress: float, results: ExperimentResults | None, hint: Hint | None = None
+    ) -> ExperimentStatus:
         """Live results."""
         status = self.status
         status.progress = progress
         status.phase = ExperimentPhase.RUNNING
         self.condition("Measuring", True, "Running", f"measuring until {status.measure_to}")
+        self._hint(hint)
         if results is not None:
             status.results = results
             self._parity(results)
@@ -110,12 +142,13 @@ class Draft:
         else:
             self.condition("InputParity", False, "Unequal", "; ".join(results.problems)[:900])
 
-    def draining(self, unheard: Sequence[str]) -> ExperimentStatus:
+    def draining(self, unheard: Sequence[str], hint: Hint | None = None) -> ExperimentStatus:
         """The measured time is over, samples are still to come; `unheard`: hosts without a heartbeat since."""
         status = self.status
         status.phase, status.progress = ExperimentPhase.ANALYZING, 1.0
         of = f" of {', '.join(unheard[:4])}: no heartbeat since the measured time was over" if unheard else ""
         self.condition("Measuring", False, "Draining", f"waiting for the last samples{of}")
+        self._hint(hint)
         return status
 
     def concluded(self, results: ExperimentResults, verdict: Verdict, reason: str, candidate: str) -> ExperimentStatus:
@@ -134,6 +167,7 @@ class Draft:
     def ending(self, phase: ExperimentPhase, reason: str, message: str) -> ExperimentStatus:
         """The run is to end; results so far are kept."""
         self.status.ending = RunEnding(phase=phase, reason=reason, message=message)
+        self.status.verdict_reason = _reasoned(reason, message)
         if self.status.results is not None:
             self.status.results.final = True
         self.condition("Measuring", False, reason, message)
@@ -168,8 +202,13 @@ class Draft:
             results=status.results,
         )
         status.previous_runs = [*status.previous_runs, previous][-KEPT_RUNS:]
-        status.phase = ExperimentPhase.PENDING
+        status.phase, status.verdict_reason = ExperimentPhase.PENDING, ""
         return status
+
+
+def _reasoned(reason: str, message: str) -> str:
+    """A condition's reason and message as the one text of `get -o wide`."""
+    return f"{reason}: {message}"[:900]
 
 
 def _points(results: ExperimentResults) -> int:

@@ -60,10 +60,11 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What is observed of one place. `refused`: it could not even be started, and why."""
+    """What is observed of one place. `refused`: it could not even be started, and why. `lacks`: its probe's words."""
 
     alive: bool = False
     ready: bool = False
+    lacks: str = ""
     exit: ExitRecord | None = None
     refused: str = ""
     last_words: str = ""

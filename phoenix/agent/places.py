@@ -57,9 +57,9 @@ class Places:
         """What is in a place now; `probe`: also ask whether it is ready."""
         identity = self._workloads.running.get(workload)
         if identity is not None:
-            ready = probe and await self._is_ready(workload)
+            ready, lacks = await self._readiness(workload) if probe else (False, "")
             words = "" if ready else await self._last_words(workload)
-            return Seen(alive=True, ready=ready, last_words=words)
+            return Seen(alive=True, ready=ready, lacks=lacks, last_words=words)
         if refused := self._refused.get(workload):
             return Seen(refused=refused)
         ended = self._workloads.ended.get(workload)
@@ -124,13 +124,13 @@ class Places:
             self.forget(workload)
         await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
 
-    async def _is_ready(self, workload: str) -> bool:
+    async def _readiness(self, workload: str) -> tuple[bool, str]:
         slot = workload.removeprefix(self.record.uid)
         port = self.record.ports.get(slot, {}).get("health")
         if port is None:
             # A configuration without our health port says nothing of itself: ready is to have stayed for a second.
-            return self.age_s(workload) >= _WITHOUT_PROBE_S
-        return await self._prober.is_ready(self._ports.address, port)
+            return self.age_s(workload) >= _WITHOUT_PROBE_S, ""
+        return await self._prober.readiness(self._ports.address, port)
 
     def age_s(self, workload: str) -> float:
         """How long its process has run, seconds; 0 where there is none."""

@@ -30,7 +30,10 @@ _PHASES = {
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What the worker knows, as of now. `unresponsive`: it ran, and does not answer its probe any more."""
+    """What the worker knows, as of now.
+
+    `unresponsive`: it ran, and does not answer its probe any more. `lacks`: what it answers while it is not ready.
+    """
 
     state: State
     generation: int
@@ -43,6 +46,7 @@ class View:
     ports: Mapping[str, int] = field(default_factory=dict)
     last_exit: ExitRecord | None = None
     last_words: str = ""
+    lacks: str = ""
     resources: ProcessResources | None = None
     expected: tuple[int, int] | None = None
     unresponsive: bool = False
@@ -81,8 +85,8 @@ def _reason(view: View, serving: bool) -> tuple[str, str]:
         return "Unresponsive", f"it runs (pid {view.pid}) but does not answer its health port; see its log"
     if serving and view.state.rejected.reason and view.rejected_hash == view.desired_hash != view.effective_hash:
         return "Running", f"the configuration before goes on: {view.state.rejected.message}"
-    default = {Phase.STARTING: "waiting for its health port to answer 200"}.get(view.state.phase, "")
-    return view.state.reason or "Pending", view.state.message or default
+    default = "waiting for its health port to answer 200" if view.state.phase is Phase.STARTING else ""
+    return view.state.reason or "Pending", view.state.message or view.lacks or default
 
 
 def _attempted(old: ConfigAttempt | None, view: View, now: datetime) -> ConfigAttempt | None:

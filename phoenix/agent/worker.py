@@ -334,6 +334,7 @@ class Worker(Generic[P]):
                 ports=record.active_ports,
                 last_exit=self._seen.exit,
                 last_words=self._seen.last_words,
+                lacks=self._seen.lacks,
                 resources=self._resources,
                 expected=self._expected,
                 unresponsive=self._silent >= _UNRESPONSIVE_AFTER,

@@ -81,13 +81,13 @@ async def _run(config: Config) -> int:
         except (OSError, PrometheusError) as error:
             say(str(error))
             return 1
-        health.ready = True
         _LOG.info("metering variants=%s window_s=%g", ",".join(config.variants), config.window_ns / 1e9)
         if config.observation is None:
+            health.readiness.ready = True
             await meter.run(stop)
         else:
-            await Observer(config.observation, stamp_of(config, instance), reporter).run(stop)
-        health.ready = False
+            await Observer(config.observation, stamp_of(config, instance), reporter, health.readiness).run(stop)
+        health.readiness.ready = False
     return 0
 
 

@@ -7,6 +7,7 @@ ExportMetricsServiceResponse, or a google.rpc.Status with 400 or 503). Health: `
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest
@@ -103,11 +104,19 @@ class _Metrics(Collector):
             yield reported
 
 
+@dataclass(slots=True)
+class Readiness:
+    """Whether a meter does its work; `lacks`: what it waits for until then."""
+
+    ready: bool = False
+    lacks: str = "the otlp port is not open"
+
+
 class Health:
     """What listens on the health port; not ready until told so."""
 
     def __init__(self, meter: Meter, reporter: Reporter | None) -> None:
-        self.ready = False
+        self.readiness = Readiness()
         self._meter = meter
         self._registry = CollectorRegistry()
         self._registry.register(_Metrics(meter, reporter))
@@ -117,9 +126,9 @@ class Health:
         self.app.router.add_post("/flush", self._flush)
 
     async def _health(self, _: web.Request) -> web.Response:
-        if self.ready:
+        if self.readiness.ready:
             return web.Response(text="ready\n")
-        return web.Response(status=503, text="not ready: the otlp port is not open\n")
+        return web.Response(status=503, text=f"not ready: {self.readiness.lacks}\n")
 
     async def _metrics(self, _: web.Request) -> web.Response:
         return web.Response(

@@ -11,14 +11,16 @@ import asyncio
 import logging
 import time
 from collections.abc import Coroutine, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from phoenix.aio.backoff import Backoff
 from phoenix.aio.tasks import cancel_and_wait, wait_for_event
 from phoenix.meter import observing
 from phoenix.meter.attributing import attribute
+from phoenix.meter.http import Readiness
 from phoenix.meter.observation import Observation
 from phoenix.meter.observing import Questions, Span
 from phoenix.meter.queries import MAX_SERIES, group
@@ -32,8 +34,10 @@ from phoenix.samples.reporter import SampleSink
 _LOG = logging.getLogger("phoenix.meter")
 PATIENCE_S = 30.0
 _TIMEOUT_S = 20.0
+_REACH_S = 5.0
 _MS, _S = 1_000_000, 1_000_000_000
 _CONTRIBUTIONS_EVERY_S = 30.0
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,7 @@ class _Asked:
     end_ns: int
 
 
-async def _unless(stop: asyncio.Event, asking: Coroutine[None, None, list[OutputSample]]) -> list[OutputSample] | None:
+async def _unless(stop: asyncio.Event, asking: Coroutine[None, None, T]) -> T | None:
     """What is asked for; None where `stop` comes first: who is to end does not wait for somebody else's answers."""
     task, stopped = asyncio.ensure_future(asking), asyncio.ensure_future(stop.wait())
     try:
@@ -58,10 +62,10 @@ async def _unless(stop: asyncio.Event, asking: Coroutine[None, None, list[Output
 
 
 class Observer:
-    """Asks about all variants of one run."""
+    """Asks about all variants of one run. It is ready once the Prometheus has answered, and then stays so."""
 
-    def __init__(self, observation: Observation, stamp: Stamp, sink: SampleSink | None) -> None:
-        self._of, self._stamp, self._sink = observation, stamp, sink
+    def __init__(self, observation: Observation, stamp: Stamp, sink: SampleSink | None, readiness: Readiness) -> None:
+        self._of, self._stamp, self._sink, self._readiness = observation, stamp, sink, readiness
         self._questions = Questions(observation.queries, observation.window_ns // 2 // _MS)
         self._attributed_s: dict[str, float] = {}
         self._patient = True
@@ -70,6 +74,7 @@ class Observer:
     async def run(self, stop: asyncio.Event) -> None:
         """Report every window of the measured time, then wait for `stop`."""
         of = self._of
+        await _unless(stop, self._reach())
         for start_ns in range(of.from_ns, of.to_ns - of.window_ns + 1, of.window_ns):
             due_s = (start_ns + of.window_ns + of.lag_ns - time.time_ns()) / _S
             if due_s > 0:
@@ -83,6 +88,23 @@ class Observer:
                 self._sink.put(samples)
         _LOG.info("every window was asked for url=%s", of.url)
         await stop.wait()
+
+    async def _reach(self) -> None:
+        """Ask until there is an answer, for `PATIENCE_S`: a wrong address shows before the first window is due."""
+        backoff, until_s = Backoff(0.5, 5.0), time.monotonic() + PATIENCE_S
+        while not self._readiness.ready and time.monotonic() < until_s:
+            try:
+                async with PrometheusClient(
+                    replace(await asyncio.to_thread(self.access), timeout_s=_REACH_S)
+                ) as client:
+                    self._heard(await client.version())
+            except PrometheusError as error:
+                self._readiness.lacks = str(error)
+                _LOG.warning("asked again: %s", error)
+                await asyncio.sleep(backoff.next_s())
+
+    def _heard(self, version: str) -> None:
+        self._version, self._readiness.ready = version, True
 
     async def _window(self, start_ns: int) -> list[OutputSample]:
         """The window's samples; when Prometheus keeps silent, with that as their problem."""
@@ -107,7 +129,7 @@ class Observer:
     async def _told(self, start_ns: int) -> list[OutputSample]:
         end_ns = start_ns + self._of.window_ns
         async with PrometheusClient(await asyncio.to_thread(self.access)) as client:
-            self._version = await client.version()
+            self._heard(await client.version())
             span = Span(start_ns // _MS, end_ns // _MS, range_adjustment_ms(self._version))
             asked = [_Asked(name, matchers, span, start_ns, end_ns) for name, matchers in self._of.selectors.items()]
             return [await self._variant(client, one) for one in asked]

@@ -33,8 +33,10 @@ async def patch_status(client: Client, before: R, status: Model) -> R:
         msg = f"the status of {before.ref} was altered in place: copy it, alter the copy and give that"
         raise ValueError(msg)
     kind, name, namespace = type(before), before.metadata.name, before.metadata.namespace
-    old = _status(before)
-    change = diff(old, status.to_wire())
+    old, new = _status(before), status.to_wire()
+    change = diff(old, new)
+    if "phase" in new and not _tells_phase(before):
+        change["phase"] = new["phase"]  # NB: the default, too: it is what `get` shows of an object
     if not change:
         return before
     live = before
@@ -47,6 +49,12 @@ async def patch_status(client: Client, before: R, status: Model) -> R:
             if attempt == _ATTEMPTS - 1 or live.metadata.uid != before.metadata.uid or _status(live) != old:
                 raise
     raise AssertionError("unreachable")
+
+
+def _tells_phase(obj: Resource) -> bool:
+    """Whether the phase is in the object as it is stored; a default that was filled in here is not."""
+    status = getattr(obj, "status", None)
+    return isinstance(status, Model) and "phase" in status.model_fields_set
 
 
 def _status(obj: Resource) -> dict[str, Any]:

@@ -129,7 +129,8 @@ async def test_a_prometheus_tells_what_the_meter_counted(phoenix: Cluster, tmp_p
     assert "has no series of the baseline and the candidate" in nothing.status.verdict_reason
 
     gone = await phoenix.until("away", {"Completed", "Failed"}, within_s=120)
-    assert gone.status.verdict == "Invalid"
+    assert gone.status.phase == "Failed", gone.status.verdict_reason
+    assert gone.status.verdict_reason.startswith("SourceFailed: meter/away-meter-")
     assert f"http://127.0.0.1:{dead} cannot be reached" in gone.status.verdict_reason
     await phoenix.quiet()
     reasons = await phoenix.told("observed", "ExperimentCompleted")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import time
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -14,6 +17,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from phoenix.agent.ports import Ports
 from phoenix.api.experiment import Experiment
 from phoenix.api.results import Verdict
+from phoenix.apimachinery.conditions import find_condition
 from phoenix.engine.grpcextra import METHOD
 from tests.harness.cluster import Cluster
 from tests.harness.eventually import eventually
@@ -64,36 +68,61 @@ async def send(endpoint: str, grpc_port: int, stop: asyncio.Event) -> None:
                 continue
 
 
+def experiment(name: str, source: dict[str, int], duration: str = "8s") -> dict[str, Any]:
+    return {
+        "apiVersion": "phoenix.io/v1alpha1",
+        "kind": "Experiment",
+        "metadata": {"name": name},
+        "spec": {
+            "source": {"otlp": source},
+            "variants": [
+                {"name": "baseline", "role": "Baseline", "pipeline": {"templateRef": {"name": "baseline"}}},
+                {"name": "candidate", "role": "Candidate", "pipeline": {"templateRef": {"name": "http-lean"}}},
+            ],
+            "timing": {"warmup": "2s", "duration": duration, "interval": "500ms"},
+            "analysis": {
+                "criteria": [
+                    {"metric": "cardinalityReduction", "min": 0.9},
+                    {"metric": "signalLoss", "max": 0.0},
+                ],
+                "signals": [{"name": "orders", "query": "sum by (service_name) (orders_total)"}],
+            },
+        },
+    }
+
+
 async def test_real_senders_are_teed_and_judged(phoenix: Cluster) -> None:
     grpc_port = Ports("127.0.0.1").take(["grpc"])["grpc"]
-    await phoenix.apply(
-        {
-            "apiVersion": "phoenix.io/v1alpha1",
-            "kind": "Experiment",
-            "metadata": {"name": "real"},
-            "spec": {
-                "source": {"otlp": {"grpcPort": grpc_port}},
-                "variants": [
-                    {"name": "baseline", "role": "Baseline", "pipeline": {"templateRef": {"name": "baseline"}}},
-                    {"name": "candidate", "role": "Candidate", "pipeline": {"templateRef": {"name": "http-lean"}}},
-                ],
-                "timing": {"warmup": "2s", "duration": "8s", "interval": "500ms"},
-                "analysis": {
-                    "criteria": [
-                        {"metric": "cardinalityReduction", "min": 0.9},
-                        {"metric": "signalLoss", "max": 0.0},
-                    ],
-                    "signals": [{"name": "orders", "query": "sum by (service_name) (orders_total)"}],
-                },
-            },
-        }
-    )
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        await phoenix.apply(experiment("taken", {"port": taken}, duration="10m"))
+        await phoenix.apply(experiment("real", {"grpcPort": grpc_port}))
+        await _is_judged(phoenix, grpc_port)
+        failed = await phoenix.until("taken", {"Completed", "Failed"})
+    assert failed.status.phase == "Failed", failed.status.verdict_reason
+    why = f"cannot listen on 127.0.0.1:{taken}: address already in use by pid {os.getpid()} "
+    assert failed.status.verdict_reason.startswith("SourceFailed: collector/taken-tee-")
+    assert why in failed.status.verdict_reason
+    complete = find_condition(failed.status.conditions, "Complete")
+    assert complete is not None
+    assert (complete.reason, why in complete.message) == ("SourceFailed", True)
+    await phoenix.told("taken", "ExperimentFailed")
+    row = next(line for line in (await phoenix.ctl("get", "exp", "-o", "wide"))[1].splitlines() if "taken" in line)
+    assert row.split()[1] == "Failed"
+    assert "SourceFailed: " in row
+    await phoenix.quiet()
 
+
+async def _is_judged(phoenix: Cluster, grpc_port: int) -> None:
     async def look() -> Experiment:
         return await phoenix.experiment("real")
 
     told = await eventually(
-        look, lambda found: bool(found.status.source_endpoint), within_s=30, what="an address for senders"
+        look, lambda found: bool(found.status.source_endpoint), within_s=40, what="an address for senders"
+    )
+    where = f"send OTLP/HTTP to {told.status.source_endpoint}/v1/metrics, or OTLP/gRPC to 127.0.0.1:{grpc_port}"
+    told = await eventually(
+        look, lambda found: where in found.status.verdict_reason, within_s=40, what="a word on where to send to"
     )
     stop = asyncio.Event()
     sending = asyncio.create_task(send(told.status.source_endpoint, grpc_port, stop))
@@ -117,4 +146,3 @@ async def test_real_senders_are_teed_and_judged(phoenix: Cluster) -> None:
     assert len(set(done.status.results.input.digest.values())) == 1
     baseline, candidate = done.status.results.variants
     assert (baseline.active_series, candidate.active_series) == (USERS, 1)
-    await phoenix.quiet()

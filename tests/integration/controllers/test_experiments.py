@@ -156,6 +156,22 @@ async def test_a_name_that_is_taken_is_said_and_the_run_fails(earth: World) -> N
     assert await earth.get(PipelineDeployment, "x-lean") is not None
 
 
+async def test_what_is_refused_is_pending_and_says_why(earth: World) -> None:
+    await earth.experiment(source={"load": {"profileRef": {"name": "microservice-http"}}})
+    await earth.experiments().reconcile(Request(KEY))
+    stored = (await x(earth)).status
+    assert "phase" in stored.model_fields_set, "kubectl shows what is stored, not what we take for granted"
+    assert stored.phase == ExperimentPhase.PENDING
+    assert stored.verdict_reason.startswith("ProfileNotFound: spec.source.load.profileRef.name: no LoadProfile")
+    before = await earth.revision()
+    await earth.experiments().reconcile(Request(KEY))
+    assert await earth.revision() == before
+    await earth.client.patch(
+        Experiment, "x", "default", {"spec": {"source": {"load": {"profileRef": {"name": "microservices-http"}}}}}
+    )
+    assert (await until(earth, ExperimentPhase.RUNNING)).status.verdict_reason == ""
+
+
 async def test_what_a_run_waits_for_at_its_end_is_said(earth: World) -> None:
     await earth.experiment()
     await until(earth, ExperimentPhase.RUNNING)

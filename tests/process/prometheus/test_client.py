@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from phoenix.meter.http import Readiness
 from phoenix.meter.observation import read_observation
 from phoenix.meter.observer import Observer
 from phoenix.meter.variant import Stamp
@@ -83,7 +84,7 @@ async def test_the_token_of_that_very_address_is_sent(url: str, tmp_path: Path) 
     (tmp_path / f"{place}.token").write_text("right\n")
     wire = {"url": url, "selectors": {"a": '{job="x"}'}, "fromUnixNano": 0, "toUnixNano": 2, "lagNano": 0}
     found = read_observation({**wire, "credentials": str(tmp_path)}, window_ns=2, queries=(), critical={})
-    access = Observer(found, Stamp(1, "h", "i"), None).access()
+    access = Observer(found, Stamp(1, "h", "i"), None, Readiness()).access()
     assert "right" not in repr(access)
     async with PrometheusClient(access) as client:
         answer = await client.query("up", 0)
@@ -91,7 +92,7 @@ async def test_the_token_of_that_very_address_is_sent(url: str, tmp_path: Path) 
     elsewhere = read_observation(
         {**wire, "url": "http://127.0.0.1:1", "credentials": str(tmp_path)}, window_ns=2, queries=(), critical={}
     )
-    assert Observer(elsewhere, Stamp(1, "h", "i"), None).access().token == ""
+    assert Observer(elsewhere, Stamp(1, "h", "i"), None, Readiness()).access().token == ""
 
 
 def test_ranges_are_closed_at_both_ends_before_version_3() -> None:

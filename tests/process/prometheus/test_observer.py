@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
+from phoenix.meter.http import Readiness
 from phoenix.meter.observation import Observation, read_observation
 from phoenix.meter.observer import Observer
 from phoenix.meter.variant import Stamp
@@ -31,12 +32,14 @@ class Sink:
 
 
 class Prometheus:
-    """Has one series of one metric, but does not know labels; keeps silent where `silent`."""
+    """Has one series of one metric, but does not know labels; `silent` and `away`: so it is."""
 
-    def __init__(self, *, silent: bool = False) -> None:
-        self.silent, self.asked = silent, asyncio.Event()
+    def __init__(self, *, silent: bool = False, away: bool = False) -> None:
+        self.silent, self.away, self.asked = silent, away, asyncio.Event()
 
     async def version(self, _: web.Request) -> web.Response:
+        if self.away:
+            return web.Response(status=502)
         return web.json_response({"status": "success", "data": {"version": "3.0.0"}})
 
     async def query(self, request: web.Request) -> web.Response:
@@ -74,7 +77,7 @@ async def observed(prometheus: Prometheus) -> AsyncIterator[Observation]:
 async def test_a_prometheus_that_does_not_say_what_makes_the_series_makes_no_run_invalid() -> None:
     sink, stop = Sink(), asyncio.Event()
     async with observed(Prometheus()) as observation:
-        running = asyncio.create_task(Observer(observation, Stamp(1, "h", "i"), sink).run(stop))
+        running = asyncio.create_task(Observer(observation, Stamp(1, "h", "i"), sink, Readiness()).run(stop))
         await eventually(sink.told, lambda told: told == 2, within_s=60, what="two windows reported")
         stop.set()
         await running
@@ -86,8 +89,27 @@ async def test_a_prometheus_that_does_not_say_what_makes_the_series_makes_no_run
 async def test_who_is_to_end_does_not_wait_for_a_prometheus_that_keeps_silent() -> None:
     sink, stop, prometheus = Sink(), asyncio.Event(), Prometheus(silent=True)
     async with observed(prometheus) as observation:
-        running = asyncio.create_task(Observer(observation, Stamp(1, "h", "i"), sink).run(stop))
+        running = asyncio.create_task(Observer(observation, Stamp(1, "h", "i"), sink, Readiness()).run(stop))
         await prometheus.asked.wait()
         stop.set()
         await asyncio.wait_for(running, 60)
     assert sink.samples == [], "it did not wait: else it would report that Prometheus gave no answer"
+
+
+async def test_it_is_ready_once_prometheus_has_answered_and_says_before_what_it_waits_for() -> None:
+    sink, stop, prometheus, readiness = Sink(), asyncio.Event(), Prometheus(away=True), Readiness()
+
+    async def told() -> Readiness:
+        return readiness
+
+    async with observed(prometheus) as observation:
+        running = asyncio.create_task(Observer(observation, Stamp(1, "h", "i"), sink, readiness).run(stop))
+        await eventually(told, lambda found: observation.url in found.lacks, within_s=40, what="what it waits for")
+        assert not readiness.ready
+        assert sink.samples == []
+        prometheus.away = False
+        await eventually(told, lambda found: found.ready, within_s=40, what="it is ready")
+        prometheus.away = True
+        stop.set()
+        await running
+    assert readiness.ready, "a Prometheus that is away for a while is waited for"

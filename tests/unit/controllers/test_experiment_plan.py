@@ -1,19 +1,23 @@
 """Each step of an experiment's life, and what makes it come."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from controllers.experiment.hints import hint_of
 from controllers.experiment.plan import Act, Children, conclusion_due, conclusion_pace_s, next_step
 from controllers.experiment.promotion import Move, judged, promoted_deployment, settle
 from controllers.experiment.status import Draft
 from controllers.experiment.timeline import plan_timeline
+from phoenix.api.collector import Collector
 from phoenix.api.experiment import Decision, Experiment, ExperimentPhase, PinnedVariant, PromotionRecord, RunEnding
 from phoenix.api.meter import Meter
 from phoenix.api.pipeline import CollectorCounts, PipelineDeployment
-from phoenix.api.process import ProcessStatus
-from phoenix.api.results import Verdict
-from phoenix.apimachinery.conditions import Condition, ConditionStatus, micro_timestamp
+from phoenix.api.process import ProcessExit, ProcessPhase, ProcessStatus
+from phoenix.api.results import ExperimentResults, InputResult, Verdict
+from phoenix.api.sources import ExperimentSource, OtlpSource
+from phoenix.apimachinery.conditions import Condition, ConditionStatus, micro_timestamp, timestamp
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -150,6 +154,58 @@ def test_conclusion_waits_for_samples_with_bounded_patience() -> None:
     assert not conclusion_due(found, complete=False, now=end)
     assert conclusion_due(found, complete=True, now=end)
     assert conclusion_due(found, complete=False, now=end + timedelta(seconds=15))
+
+
+def tee(restarts: int, *, reason: str = "CrashLoopBackOff", not_ready_for_s: float = 1.0) -> Collector:
+    """A tee that ended, as of 20 s after the start."""
+    since = timestamp(running(20)[1] - timedelta(seconds=not_ready_for_s))
+    found = Collector.from_wire({"metadata": {"name": "x-tee-a"}, "spec": {"host": "a", "role": "Tee", "config": {}}})
+    found.status.phase, found.status.restarts = ProcessPhase.STARTING, restarts
+    found.status.last_exit = ProcessExit(code=1, message="receivers.otlp: cannot listen on 127.0.0.1:4318")
+    condition = Condition(type="Ready", status=ConditionStatus.FALSE, reason=reason, last_transition_time=since)
+    found.status.conditions = [condition]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (tee(0), ""),
+        (tee(2), ""),
+        (tee(3), "collector/x-tee-a ended 4 times: receivers.otlp: cannot listen on 127.0.0.1:4318"),
+        (tee(9, reason="Starting"), ""),  # it starts just now
+        (tee(1, not_ready_for_s=14), ""),
+        (tee(1, not_ready_for_s=16), "collector/x-tee-a did not become ready"),
+    ],
+)
+def test_a_source_that_keeps_ending_fails_the_run_and_one_that_recovers_does_not(source: Collector, said: str) -> None:
+    found, now = running(20)
+    step = next_step(found, replace(ready_children(), tees=(source,)), now)
+    assert (step.reason, step.ending) == (("SourceFailed", ExperimentPhase.FAILED) if said else ("", None))
+    assert said in step.message
+    late = ProcessStatus(phase=ProcessPhase.RUNNING, conditions=[Condition(type="Ready", status=ConditionStatus.TRUE)])
+    source.status = late
+    assert next_step(found, replace(ready_children(), tees=(source,)), now).act == Act.MEASURE
+
+
+def test_who_waits_for_senders_is_told_where_they_send_to_until_they_do() -> None:
+    found, now = running(20)
+    found.spec.source = ExperimentSource(otlp=OtlpSource(grpc_port=4317))
+    source = tee(0, not_ready_for_s=3)
+    children = Children(tees=(source,))
+    told = hint_of(found, children, now)
+    assert told is not None
+    assert (told.reason, "collector/x-tee-a" in told.message) == ("SourceNotReady", True)
+    source.status = ProcessStatus(phase=ProcessPhase.RUNNING, address="127.0.0.1", ports={"otlp": 4318})
+    told = hint_of(found, children, now, ExperimentResults())
+    assert told is not None
+    assert told.reason == "AwaitingInput"
+    assert "send OTLP/HTTP to http://127.0.0.1:4318/v1/metrics, or OTLP/gRPC to 127.0.0.1:4317" in told.message
+    said = Draft(found, now).measuring(0.5, ExperimentResults(), told)
+    assert said.verdict_reason == f"AwaitingInput: {told.message}"
+    flows = ExperimentResults(input=InputResult(points={"baseline": 0, "lean": 7}))
+    assert hint_of(found, children, now, flows) is None
+    assert Draft(found, now).measuring(0.5, flows, None).verdict_reason == ""
 
 
 def test_samples_that_are_long_in_coming_are_looked_for_less_often() -> None:
