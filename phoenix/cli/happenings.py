@@ -64,7 +64,7 @@ def event_grid(
         *(["OBJECT"] if objects else []), "MESSAGE", *(["DATA"] if wide else []),
     ]  # fmt: skip
     keep = [at for at, title in enumerate(titles) if title in ("LAST SEEN", "TYPE", "REASON")]
-    grid = Grid(titles if headers else (), keep=keep)
+    grid = Grid(titles if headers else (), keep=keep, wrap_last=True)
     for event in events:
         times = int(event.get("count") or 1)
         said = str(event.get("message", "")) + (f" (x{times})" if times > 1 else "")

@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from phoenix.api.experiment import Experiment, VariantRole
-from phoenix.api.results import CostResult, CriterionResult, ExperimentResults, Interval, VariantResult
+from phoenix.api.results import CostResult, CriterionResult, ExperimentResults, Interval, VariantResult, Verdict
+from phoenix.cli.advice import rejected
 from phoenix.cli.figures import UNKNOWN, change, count, money, number, ratio, seconds, size
 from phoenix.cli.grid import Grid
 from phoenix.cli.style import Style
@@ -73,7 +74,9 @@ def headline(experiment: Experiment) -> list[str]:
     status = experiment.status
     lines = [f"{experiment.ref}   run {status.run}   {status.phase}" + _progress(experiment)]
     if status.verdict is not None:
-        lines.append(f"verdict: {status.verdict}" + (f": {status.verdict_reason}" if status.verdict_reason else ""))
+        causes = rejected(experiment) if status.verdict is Verdict.REJECT else []
+        why = f": {status.verdict_reason}" if status.verdict_reason and not causes else ""
+        lines += [f"verdict: {status.verdict}{why}", *causes]
     if status.ending is not None:
         lines.append(f"ending: {status.ending.message or status.ending.reason}")
     promotion = status.promotion
@@ -206,15 +209,17 @@ def _signals(candidates: Sequence[VariantResult]) -> Iterator[Section]:
     for candidate in candidates:
         if not candidate.signals and not candidate.critical:
             continue
-        grid = Grid(("SIGNAL", "VALUES", "LOST", "LARGEST ERROR", "WHY"), right=(1, 2, 3))
+        grid = Grid(("SIGNAL", "VALUES", "LOST", "LARGEST ERROR"), right=(1, 2, 3))
         lines = []
         for item in candidate.signals:
             error = UNKNOWN if item.max_relative_error is None else f"{item.max_relative_error:.2g}"
-            grid.add(item.name, count(item.values), count(item.lost), error, item.reason)
+            grid.add(item.name, count(item.values), count(item.lost), error)
+            lines += [f"{item.name}: {item.reason}"] if item.reason else []
             for word, groups in (("missing", item.missing), ("extra", item.extra)):
                 if groups:
                     more = f" and {len(groups) - _NAMES_SHOWN} more" if len(groups) > _NAMES_SHOWN else ""
-                    lines.append(f"{item.name}: {word} {', '.join(groups[:_NAMES_SHOWN])}{more}")
+                    shown = ", ".join(group or "the one without labels" for group in groups[:_NAMES_SHOWN])
+                    lines.append(f"{item.name}: {word} {shown}{more}")
         lines += [f"critical {name}: {ratio(share)} covered" for name, share in candidate.critical.items()]
         title = "SIGNALS" if len(candidates) == 1 else f"SIGNALS OF {candidate.name}"
         yield Section(title, grid if candidate.signals else None, lines)
@@ -225,11 +230,11 @@ def _queries(candidates: Sequence[VariantResult]) -> Iterator[Section]:
     for candidate in candidates:
         if not candidate.queries:
             continue
-        grid = Grid(("QUERY", "KIND", "VALUES", "LOST", "LARGEST ERROR", "WHY"), right=(2, 3, 4))
+        grid = Grid(("QUERY", "KIND", "VALUES", "LOST", "LARGEST ERROR"), right=(2, 3, 4))
         others = [item for item in candidate.queries if item.alike is not True]
         for item in others:
             error = UNKNOWN if item.max_relative_error is None else f"{item.max_relative_error:.2g}"
-            grid.add(item.name, item.kind, count(item.values), count(item.lost), error, item.reason)
+            grid.add(item.name, item.kind, count(item.values), count(item.lost), error)
         spans = [
             f"{item.name}: {span.variant} active {span.active_from} to {span.to}"
             + (f", firing from {span.firing_from}" if span.firing_from else "")
@@ -239,7 +244,8 @@ def _queries(candidates: Sequence[VariantResult]) -> Iterator[Section]:
         ]
         alike = len(candidate.queries) - len(others)
         title = "QUERIES" if len(candidates) == 1 else f"QUERIES OF {candidate.name}"
-        lines = [f"{alike} of {len(candidate.queries)} queries of rules and dashboards answer alike", *spans]
+        lines = [f"{item.name}: {item.reason}" for item in others if item.reason]
+        lines += [f"{alike} of {len(candidate.queries)} queries of rules and dashboards answer alike", *spans]
         yield Section(title, grid if others else None, lines)
 
 

@@ -18,7 +18,7 @@ from phoenix.cli.happenings import data_text, event_grid, events_of
 from phoenix.cli.kinds import Ref, kind_of, parse_refs, scope
 from phoenix.cli.options import add_selector_flag
 from phoenix.cli.printers.yaml import to_yaml
-from phoenix.cli.report import report, section_lines
+from phoenix.cli.report import headline, report, section_lines, wrapped
 from phoenix.cli.session import Session
 from phoenix.client.apply import LAST_APPLIED
 from phoenix.client.http import HttpClient
@@ -29,6 +29,8 @@ phoenixctl describe experiment http-lean
 phoenixctl describe pd/edge
 phoenixctl describe hosts                       every host
 """
+_LONG = 200
+"""From here on a text is not told twice, characters."""
 _TOLD_APART = ("conditions", "results", "resolved", "previousRuns")
 
 
@@ -88,6 +90,12 @@ def description(session: Session, info: KindInfo, wire: dict[str, Any], events: 
     """The lines of one object."""
     title, width = session.style.bold, session.width
     yield from _head(info, wire)
+    found = Experiment.from_stored(wire) if info.kind == Experiment.info.kind else None
+    if found is not None and found.status.run:
+        # Before all else: whoever describes a run wants to know what came of it.
+        yield title("Outcome:")
+        for line in headline(found)[1:] or [str(found.status.phase)]:
+            yield from wrapped(f"  {line}", width)
     if wire.get("spec"):
         yield title("Spec:")
         yield from _indented(wire["spec"])
@@ -95,24 +103,25 @@ def description(session: Session, info: KindInfo, wire: dict[str, Any], events: 
     if status:
         yield title("Status:")
         yield from _indented(status)
-    if info.kind == Experiment.info.kind:
+    if found is not None:
         yield title("Results:")
-        found = report(Experiment.from_stored(wire))
-        yield from (f"  {line}".rstrip() for line in section_lines(found, width - 2, session.style))
+        sections = report(found)[1:]
+        yield from (f"  {line}".rstrip() for line in section_lines(sections, width - 2, session.style))
     extra = {key: wire[key] for key in wire if key not in ("apiVersion", "kind", "metadata", "spec", "status")}
     if extra:
         yield from _indented(extra, "")
     conditions = (wire.get("status") or {}).get("conditions")
     if conditions:
         yield title("Conditions:")
-        yield from _conditions(session, conditions)
-    yield title("Events:") + ("" if events else "  none")
-    if events:
-        yield from (f"  {line}" for line in event_grid(events, objects=False).lines(width - 2, session.style))
+        yield from _conditions(session, conditions, found.status.verdict_reason if found else "")
     data = [(str(event.get("reason")), data_text(event)) for event in events]
     if any(text for _, text in data):
         yield title("Data of events:")
-        yield from (f"  {reason}: {text}" for reason, text in data if text)
+        for reason, text in data:
+            yield from wrapped(f"  {reason}: {text}", width) if text else ()
+    yield title("Events:") + ("" if events else "  none")
+    if events:
+        yield from (f"  {line}" for line in event_grid(events, objects=False).lines(width - 2, session.style))
 
 
 def _head(info: KindInfo, wire: dict[str, Any]) -> Iterator[str]:
@@ -147,7 +156,7 @@ def _indented(value: Any, indent: str = "  ") -> Iterator[str]:
         yield indent + line
 
 
-def _conditions(session: Session, conditions: list[dict[str, Any]]) -> Iterator[str]:
+def _conditions(session: Session, conditions: list[dict[str, Any]], verdict_reason: str) -> Iterator[str]:
     grid = Grid(("TYPE", "STATUS", "SINCE", "REASON"))
     for item in conditions:
         since = age(item.get("lastTransitionTime"))
@@ -156,5 +165,7 @@ def _conditions(session: Session, conditions: list[dict[str, Any]]) -> Iterator[
         yield f"  {line}"
         # The message is what a person needs most, so it is never cut: below, rather than in a column.
         message = conditions[at - 1].get("message") if at else ""
+        if message and len(message) > _LONG and verdict_reason.startswith(message[:_LONG]):
+            message = "the verdict's reason: see the outcome above"
         if message:
-            yield f"      {message}"
+            yield from wrapped(f"      {message}", session.width)

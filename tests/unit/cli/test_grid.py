@@ -27,6 +27,26 @@ def test_prose_is_cut_before_names() -> None:
     assert line == "a-name-of-thirty-characters-xx" + "   " + "m" * 16 + "…"
 
 
+def test_names_are_cut_in_the_middle_before_words_are_cut_at_all() -> None:
+    grid = Grid(("NAME", "ROLE", "PHASE", "READY"))
+    grid.add("collector/negative-control-baseline-vm", "Deployment", "Running", "True")
+    grid.add("collector/negative-control-candidate-vm", "Deployment", "Running", "True")
+    assert grid.lines(50) == [
+        "NAME                    ROLE        PHASE    READY",
+        "collector/n…aseline-vm  Deployment  Running  True",
+        "collector/n…ndidate-vm  Deployment  Running  True",
+    ]
+
+
+def test_the_last_column_goes_on_below_where_that_is_asked_for() -> None:
+    grid = Grid(("REASON", "MESSAGE"), wrap_last=True)
+    grid.add("Reject", "signalLoss 1 is above 0.01: every value is missing")
+    assert grid.lines(45)[1:] == [
+        "Reject   signalLoss 1 is above 0.01: every",
+        "         value is missing",
+    ]
+
+
 def test_numbers_stand_right_and_what_fits_is_whole() -> None:
     grid = Grid(("NAME", "SERIES"), right=(1,))
     grid.add("baseline", "21,322")
