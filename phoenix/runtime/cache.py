@@ -1,4 +1,4 @@
-"""What an informer knows: objects by key, with indexes. Changes are synchronous, so that no reader sees half of one."""
+"""What an informer knows: objects by key, and by owner. Changes are synchronous, so that no reader sees half of one."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ R = TypeVar("R", bound=Resource)
 
 
 class Cache(Generic[R]):
-    """Objects by key, by label and by owner's uid. Holds the one true copy: give out copies or trust the reader."""
+    """Objects by key and by owner's uid. Holds the one true copy: give out copies or trust the reader."""
 
     def __init__(self) -> None:
         self._objects: dict[ObjectKey, R] = {}
-        self._by_label: defaultdict[tuple[str, str], set[ObjectKey]] = defaultdict(set)
         self._by_owner: defaultdict[str, set[ObjectKey]] = defaultdict(set)
 
     def __len__(self) -> int:
@@ -33,8 +32,6 @@ class Cache(Generic[R]):
         """Keep an object; what it replaces."""
         old = self.pop(obj.key)
         self._objects[obj.key] = obj
-        for item in obj.metadata.labels.items():
-            self._by_label[item].add(obj.key)
         for owner in obj.metadata.owner_references:
             self._by_owner[owner.uid].add(obj.key)
         return old
@@ -43,10 +40,11 @@ class Cache(Generic[R]):
         """Forget an object; what was there."""
         old = self._objects.pop(key, None)
         if old is not None:
-            for item in old.metadata.labels.items():
-                _discard(self._by_label, item, key)
             for owner in old.metadata.owner_references:
-                _discard(self._by_owner, owner.uid, key)
+                keys = self._by_owner[owner.uid]
+                keys.discard(key)
+                if not keys:
+                    del self._by_owner[owner.uid]  # owners come and go for ever, and so would empty sets
         return old
 
     def replace(self, objects: Iterable[R]) -> list[tuple[R | None, R | None]]:
@@ -65,21 +63,6 @@ class Cache(Generic[R]):
                 changes.append((self.put(obj), obj))
         return changes
 
-    def with_label(self, label: str, value: str) -> Iterator[R]:
-        """Objects whose label has this value."""
-        return (self._objects[key] for key in self._by_label.get((label, value), ()))
-
     def owned_by(self, uid: str) -> Iterator[R]:
         """Objects with an owner reference to this uid."""
         return (self._objects[key] for key in self._by_owner.get(uid, ()))
-
-
-IndexKey = TypeVar("IndexKey")
-
-
-def _discard(index: defaultdict[IndexKey, set[ObjectKey]], at: IndexKey, key: ObjectKey) -> None:
-    keys = index[at]
-    keys.discard(key)
-    if not keys:
-        # NB: label values such as run numbers only grow; an index that kept empty sets would too.
-        del index[at]

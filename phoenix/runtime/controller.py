@@ -20,7 +20,7 @@ from phoenix.runtime.expectations import Expectations
 from phoenix.runtime.informer import Informer
 from phoenix.runtime.metrics import ACTIVE_WORKERS, RECONCILE_SECONDS, RECONCILES
 from phoenix.runtime.reconcile import Reconciler, Request, RetryAfter, TerminalError
-from phoenix.runtime.workqueue import QueueClosed, WorkQueue
+from phoenix.runtime.workqueue import WorkQueue
 
 R = TypeVar("R", bound=Resource)
 Change = Callable[[R | None, R | None], bool]
@@ -93,9 +93,9 @@ class Controller:
         informer.add_handler(handler)
         return self
 
-    def enqueue(self, key: ObjectKey, *, after_s: float = 0.0) -> None:
+    def enqueue(self, key: ObjectKey) -> None:
         """Request a key for a reason that is no change of an object."""
-        self.queue.add_after(key, after_s)
+        self.queue.add(key)
 
     # ---- running ----------------------------------------------------------------------------------------------------
 
@@ -108,10 +108,7 @@ class Controller:
 
     async def _work(self) -> None:
         while True:
-            try:
-                key = await self.queue.get()
-            except QueueClosed:
-                return
+            key = await self.queue.get()
             started_s = self._clock.monotonic()
             self._active.inc()
             try:

@@ -106,11 +106,6 @@ class Informer(Generic[R]):
         """All objects, or those of a namespace, ordered by key."""
         return _sorted((obj for obj in self._cache if namespace in ("", obj.metadata.namespace)), copy)
 
-    def by_label(self, label: str, value: str, namespace: str = "", *, copy: bool = True) -> Sequence[R]:
-        """Objects whose label has this value, ordered by key."""
-        found = self._cache.with_label(label, value)
-        return _sorted((obj for obj in found if namespace in ("", obj.metadata.namespace)), copy)
-
     def by_owner(self, uid: str, *, copy: bool = True) -> Sequence[R]:
         """Objects with an owner reference to this uid, ordered by key."""
         return _sorted(self._cache.owned_by(uid), copy)

@@ -55,10 +55,6 @@ class Manager:
         self._controllers.append(controller)
         return controller
 
-    def add(self, controller: Controller) -> None:
-        """Run a controller made elsewhere."""
-        self._controllers.append(controller)
-
     def add_loop(self, name: str, loop: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run something else beside the controllers, once the informers have synced; cancelled at the stop."""
         self._loops.append((name, loop))

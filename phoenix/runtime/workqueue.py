@@ -22,10 +22,6 @@ from phoenix.runtime.metrics import QUEUE_ADDS, QUEUE_DEPTH, QUEUE_RETRIES
 K = TypeVar("K", bound=Hashable)
 
 
-class QueueClosed(Exception):
-    """The queue was shut down and nothing waits any more."""
-
-
 class WorkQueue(Generic[K]):
     """Keys to work on.
 
@@ -61,14 +57,13 @@ class WorkQueue(Generic[K]):
         self._order = itertools.count()
         self._getters: deque[asyncio.Future[None]] = deque()
         self._delays_changed = asyncio.Event()
-        self._closed = False
         self._depth = QUEUE_DEPTH.labels(name)
         self._adds = QUEUE_ADDS.labels(name)
         self._retries = QUEUE_RETRIES.labels(name)
 
     def add(self, key: K) -> None:
-        """Have the key worked on; nothing where it waits already or the queue is closed."""
-        if self._closed or key in self._dirty:
+        """Have the key worked on; nothing where it waits already."""
+        if key in self._dirty:
             return
         self._dirty.add(key)
         self._adds.inc()
@@ -88,13 +83,11 @@ class WorkQueue(Generic[K]):
                 return
 
     async def get(self) -> K:
-        """The next key, waiting for one; call `done` with it afterwards. Raises QueueClosed.
+        """The next key, waiting for one; call `done` with it afterwards.
 
         Cancellation: no key is lost.
         """
         while not self._waiting:
-            if self._closed:
-                raise QueueClosed
             getter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._getters.append(getter)
             try:
@@ -113,13 +106,11 @@ class WorkQueue(Generic[K]):
     def done(self, key: K) -> None:
         """The work on a key has ended; if it was added meanwhile, it waits again."""
         self._processing.discard(key)
-        if key in self._dirty and not self._closed:
+        if key in self._dirty:
             self._enqueue(key)
 
     def add_after(self, key: K, delay_s: float) -> None:
         """Add the key after `delay_s` seconds, or when an earlier delay of its is over."""
-        if self._closed:
-            return
         if delay_s <= 0:
             self.add(key)
             return
@@ -166,8 +157,8 @@ class WorkQueue(Generic[K]):
         return not self._waiting and not self._processing
 
     async def run(self) -> None:
-        """Make delayed keys due, until the queue is shut down. Run it as one task beside the workers."""
-        while not self._closed:
+        """Make delayed keys due, until cancelled. Run it as one task beside the workers."""
+        while True:
             self._delays_changed.clear()
             self._release_due()
             if self._heap:
@@ -184,12 +175,3 @@ class WorkQueue(Generic[K]):
             if self._due.get(key) == due:
                 del self._due[key]
                 self.add(key)
-
-    def shut_down(self) -> None:
-        """Take no more keys; those that wait are still given out, then `get` raises QueueClosed."""
-        self._closed = True
-        self._delays_changed.set()
-        for getter in self._getters:
-            if not getter.done():
-                getter.set_result(None)
-        self._getters.clear()

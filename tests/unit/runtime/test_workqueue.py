@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import random
 
-import pytest
-
 from phoenix.aio.tasks import cancel_and_wait
 from phoenix.aio.testing import ManualClock
-from phoenix.runtime.workqueue import QueueClosed, WorkQueue
+from phoenix.runtime.workqueue import WorkQueue
 
 
 async def test_adds_are_coalesced_and_ordered():
@@ -85,22 +83,6 @@ async def test_memory_is_bounded_by_the_keys():
     assert len(queue._heap) <= 2 * 10 + 65
 
 
-async def test_shut_down_drains_then_closes():
-    queue: WorkQueue[str] = WorkQueue()
-    waiting = asyncio.create_task(queue.get())
-    await asyncio.sleep(0)
-    queue.add("a")
-    assert await waiting == "a"
-    queue.add("b")
-    waiting = asyncio.create_task(queue.run())
-    queue.shut_down()
-    await waiting
-    queue.add("late")
-    assert await queue.get() == "b"
-    with pytest.raises(QueueClosed):
-        await queue.get()
-
-
 async def test_many_workers_never_share_a_key_and_see_every_change():
     queue: WorkQueue[int] = WorkQueue()
     rng = random.Random(3)
@@ -109,10 +91,7 @@ async def test_many_workers_never_share_a_key_and_see_every_change():
 
     async def work() -> None:
         while True:
-            try:
-                key = await queue.get()
-            except QueueClosed:
-                return
+            key = await queue.get()
             assert key not in at_work
             at_work.add(key)
             version = wanted[key]
@@ -123,8 +102,7 @@ async def test_many_workers_never_share_a_key_and_see_every_change():
             queue.done(key)
 
     async with asyncio.TaskGroup() as group:
-        for _ in range(4):
-            group.create_task(work())
+        workers = [group.create_task(work()) for _ in range(4)]
         for _ in range(2000):
             key = rng.randrange(8)
             wanted[key] += 1
@@ -133,5 +111,5 @@ async def test_many_workers_never_share_a_key_and_see_every_change():
                 await asyncio.sleep(0)
         while not queue.idle:  # noqa: ASYNC110
             await asyncio.sleep(0)
-        queue.shut_down()
+        await cancel_and_wait(*workers)
     assert seen == wanted
