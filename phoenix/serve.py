@@ -15,7 +15,7 @@ from controllers.wiring import DEFAULT_PATIENCE, HostPatience
 from phoenix.agent.config import HEARTBEAT_S
 from phoenix.aio.program import ProgramParser
 from phoenix.apimachinery.units import parse_duration
-from phoenix.apiserver.flags import add_flags, options_of
+from phoenix.apiserver.flags import add_flags, options_of, port
 from phoenix.gitops.flags import add_manifest_flags
 from phoenix.up import CATALOG, UpConfig, start
 
@@ -45,7 +45,7 @@ def _parse(argv: Sequence[str]) -> UpConfig:
     parser.add_argument("--state", type=Path, default=Path("state"), help="state folder (default: state)")
     parser.add_argument("--listen", type=_address, default="127.0.0.1", metavar="ADDRESS",
                         help="address the API is bound to; 0.0.0.0: all (default: 127.0.0.1)")  # fmt: skip
-    parser.add_argument("--port", type=int, help="API port; 0: any (default: the last one used, else 7443 if free)")
+    parser.add_argument("--port", type=port, help="API port; 0: any (default: the last one used, else 7443 if free)")
     parser.add_argument("--advertise-address", default="", metavar="HOST",
                         help="name or address by which hosts reach this server; goes into certificate and kubeconfig "
                              "(default: what --listen says)")  # fmt: skip

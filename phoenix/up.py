@@ -30,7 +30,7 @@ from phoenix.aio.clock import SYSTEM_CLOCK
 from phoenix.aio.program import ProgramParser, settle_collector
 from phoenix.aio.signals import shutdown_event
 from phoenix.apiserver.config import DEFAULT_PORT, ServerConfig
-from phoenix.apiserver.flags import ServingOptions, options_of
+from phoenix.apiserver.flags import ServingOptions, options_of, port
 from phoenix.apiserver.flags import add_flags as add_serving_flags
 from phoenix.apiserver.server import ApiServer
 from phoenix.apiserver.servingtls import UnusableCertificate
@@ -232,7 +232,7 @@ def _remember(state: Path, url: str) -> None:
 def _parse(argv: Sequence[str]) -> UpConfig:
     parser = ProgramParser(prog="phoenixctl up", description="Run all of Phoenix on one state folder.")
     parser.add_argument("--state", type=Path, default=Path("state"), help="state folder (default: state)")
-    parser.add_argument("--port", type=int, help="API port; 0: any (default: the last one used, else 7443 if free)")
+    parser.add_argument("--port", type=port, help="API port; 0: any (default: the last one used, else 7443 if free)")
     parser.add_argument("--label", action="append", default=[], metavar="KEY=VALUE", help="label of this host")
     parser.add_argument("--host-name", help="name of this host (default: the machine's)")
     parser.add_argument("--catalog", type=Path, default=CATALOG, help="folder of manifests applied at the start")

@@ -101,6 +101,14 @@ def options_of(parser: argparse.ArgumentParser, found: argparse.Namespace) -> Se
     )
 
 
+def port(text: str) -> int:
+    """A TCP port to listen on, 0 for any, for argparse."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535):
+        msg = f"{text!r} is no port: give one of 1 to 65535, or 0 for any that is free"
+        raise argparse.ArgumentTypeError(msg)
+    return int(text)
+
+
 def _absolute(path: Path | None) -> Path | None:
     return None if path is None else path.resolve()
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from phoenix.api.patterns import HOST_PORT, WANTED
 from phoenix.cli.errors import CliError, UsageError
 from phoenix.cli.exitcodes import ExitCode
 from phoenix.cli.options import duration_s
@@ -30,7 +31,6 @@ phoenixctl record host.jsonl --host --interval 10s --for 1h
 phoenixctl record node.jsonl --prometheus 127.0.0.1:9100 --interval 15s
 """
 _FORMATS = {".jsonl": "json", ".json": "json", ".pb": "proto"}
-_ADDRESS = re.compile(r"^(\[[0-9A-Fa-f:.]+\]|[^\s:/]+):[0-9]{1,5}$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +70,13 @@ def options(arguments: argparse.Namespace) -> RecordOptions:
     if Path(found.file).suffix not in _FORMATS:
         hint = "gzip it afterwards, replay reads NAME.jsonl.gz too" if found.file.endswith(".gz") else ""
         raise UsageError(f'"{found.file}" is no name of a recording: write NAME.jsonl or NAME.pb', hint)
+    if len(set(found.targets)) < len(found.targets):
+        raise UsageError("--prometheus names a target twice", "name each once")
     if found.host and found.targets:
         raise UsageError("--host and --prometheus are two recordings", "give one of them")
-    for address in (found.listen, *found.targets):
-        if not _ADDRESS.match(address):
-            raise UsageError(f'"{address}" is no address', "write HOST:PORT")
+    for address in (re.sub(":0$", ":1", found.listen), *found.targets):  # to listen on, 0 is any port
+        if not re.match(HOST_PORT, address):
+            raise UsageError(f'"{address}" is no address', f"write {WANTED[HOST_PORT]}")
     if found.interval_s < 0.1 or (found.for_s is not None and found.for_s <= 0):
         raise UsageError("--interval must be at least 100ms, --for above 0")
     return found
@@ -100,11 +102,27 @@ async def run(session: Session, options: RecordOptions) -> int:
                     await _until(stop, collector)
         finally:
             await collector.shutdown()
+        _check_scraped(session, collector, options, path)
         size = path.stat().st_size
         if not size:
             raise CliError("nothing came: there is no recording", "check that senders send to the address meanwhile")
     session.line(f"Recorded {size:,} bytes in {path}.")
     return ExitCode.OK
+
+
+def _check_scraped(session: Session, collector: Any, options: RecordOptions, path: Path) -> None:
+    """Say which targets never answered. Raises CliError: none ever did, so what was written is of failures alone."""
+    if not options.targets:
+        return
+    silent = [
+        why for node in collector.graph.start_order() for why in getattr(node.component, "unanswered", {}).items()
+    ]
+    reasons = "; ".join(f"{url}: {why}" for url, why in silent)
+    if len(silent) == len(options.targets):
+        os.truncate(path, 0)
+        raise CliError(f"no scrape succeeded, there is no recording: {reasons}", "check --prometheus HOST:PORT")
+    if silent:
+        session.warn(f"never scraped, and so not in the recording: {reasons}")
 
 
 async def _until(stop: asyncio.Event, collector: Any) -> None:
@@ -166,7 +184,11 @@ def _reserved(path: Path, *, force: bool) -> Iterator[None]:
     """The file is there, is ours, and nobody else may read it; an empty one is taken away again."""
     mode = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if force else os.O_EXCL)
     try:
-        os.close(os.open(path, mode, 0o600))
+        descriptor = os.open(path, mode, 0o600)
+        try:
+            os.fchmod(descriptor, 0o600)  # one that is written over may have been anybody's to read
+        finally:
+            os.close(descriptor)
     except FileExistsError as error:
         raise CliError(f"{path} is there already", "give another name, or --force to write over it") from error
     except OSError as error:

@@ -150,6 +150,8 @@ class PrometheusReceiver:
         self._log = settings.log
         self._ticker = Ticker(settings, next_consumer, transport="http")
         self._session: aiohttp.ClientSession | None = None
+        self.unanswered: dict[str, str] = {}
+        """URLs of targets no scrape of which has succeeded yet, with the reason of the last."""
 
     async def start(self) -> None:
         """Start scraping."""
@@ -169,7 +171,7 @@ class PrometheusReceiver:
 
     async def _run(self, job: Job, target: Target) -> None:
         interval_ns = round(job.interval_s * 1e9)
-        scraped, tick = Scraped(job, target), 0
+        scraped, tick, answered = Scraped(job, target), 0, False
         while tick := await self._ticker.after(tick, interval_ns):
             started_s = time.perf_counter()
             text, content_type, error = await self._get(target.url, job.timeout_s)
@@ -177,6 +179,11 @@ class PrometheusReceiver:
             metrics, fault = await asyncio.to_thread(scraped.page, text, content_type, duration_s, tick)
             if error or fault:
                 self._log.warning("scrape failed target=%s error=%s", target.url, error or fault)
+                if not answered:
+                    self.unanswered[target.url] = error or fault
+            else:
+                answered = True
+                self.unanswered.pop(target.url, None)
             await self._ticker.hand_on(metrics)
 
     async def _get(self, url: str, timeout_s: float) -> tuple[str | None, str, str]:

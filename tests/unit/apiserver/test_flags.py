@@ -6,7 +6,7 @@ import argparse
 
 import pytest
 
-from phoenix.apiserver.flags import ServingOptions, add_flags, options_of
+from phoenix.apiserver.flags import ServingOptions, add_flags, options_of, port
 
 
 def parsed(*arguments: str) -> ServingOptions:
@@ -34,3 +34,10 @@ def test_nonsense_is_refused(wrong: str, capsys: pytest.CaptureFixture[str]) -> 
     with pytest.raises(SystemExit, match="2"):
         parsed(wrong)
     assert wrong.partition("=")[0] in capsys.readouterr().err
+
+
+def test_a_port_is_one_that_can_be_listened_on() -> None:
+    assert (port("0"), port("65535")) == (0, 65535)
+    for wrong in ("65536", "99999", "-1", "7443x", ""):
+        with pytest.raises(argparse.ArgumentTypeError, match="1 to 65535"):
+            port(wrong)

@@ -36,6 +36,8 @@ def test_the_embedded_collector_runs_what_is_asked(words: list[str], tmp_path: P
         (["a.jsonl", "--host", "--prometheus", "h:1"], "two recordings"),
         (["a.jsonl", "--prometheus", "http://h:1/metrics"], "no address"),
         (["a.jsonl", "--listen", "4318"], "no address"),
+        (["a.jsonl", "--prometheus", "h:99999"], "no address"),
+        (["a.jsonl", "--prometheus", "h:1", "--prometheus", "h:1"], "a target twice"),
         (["a.jsonl", "--interval", "10ms"], "at least 100ms"),
         (["a.jsonl", "--for", "0"], "above 0"),
     ],
@@ -58,9 +60,20 @@ async def test_a_recording_is_not_written_over_and_nothing_leaves_no_file(tmp_pa
     assert list(there.parent.iterdir()) == [there]
 
 
+async def test_targets_that_never_answer_are_no_recording(tmp_path: Path) -> None:
+    session = Session(GlobalOptions(state=tmp_path), io.StringIO(), io.StringIO())
+    nobody = ("a.jsonl", "--prometheus", "127.0.0.1:1", "--interval", "100ms", "--for", "2s")
+    with pytest.raises(CliError, match=r"no scrape succeeded.*127\.0\.0\.1:1/metrics: "):
+        await record.run(session, options(*nobody))
+    assert not (tmp_path / "recordings" / "a.jsonl").exists()
+
+
 async def test_a_machine_is_recorded(tmp_path: Path) -> None:
     session = Session(GlobalOptions(state=tmp_path), io.StringIO(), io.StringIO())
-    assert await record.run(session, options("a.jsonl", "--host", "--interval", "100ms", "--for", "2s")) == 0
     written = tmp_path / "recordings" / "a.jsonl"
+    written.parent.mkdir()
+    written.write_text("older")
+    written.chmod(0o644)
+    assert await record.run(session, options("a.jsonl", "--force", "--host", "--interval", "100ms", "--for", "2s")) == 0
     assert b"process.cpu.time" in written.read_bytes()
     assert written.stat().st_mode & 0o777 == 0o600
