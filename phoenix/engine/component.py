@@ -138,6 +138,8 @@ class Work:
     in_place: InPlace | None = None
     """for work that remembers points: how it changes the values of payloads of a known shape"""
 
+    of_resources: bool = False
+    """it looks at resources alone, so that to do it costs less than a plan"""
     steps: tuple[Step, ...] = ()
     """for work by identity, or with durations, that is known to treat each series by itself: its parts in order"""
 

@@ -78,6 +78,10 @@ class Metrics:
             self._points = _points_of_request(self.message())
         return self._points
 
+    def undecoded(self) -> bytes | None:
+        """The request as bytes, if nobody has decoded it yet."""
+        return self._data if self._message is None else None
+
     def encoded(self) -> bytes:
         """The request as bytes; what was not changed is not encoded again."""
         if self._data is None:

@@ -35,6 +35,7 @@ class PlannedRun:
     def __init__(self, settings: Settings, stages: Sequence[Stage], next_consumer: Consumer, plan: bool = True) -> None:
         self._workers = settings.workers
         self._segments = segments(stages, settings, MAX_BYTES, plan)
+        self._light = all(stage.work.of_resources for stage in stages)
         self._next = next_consumer
         self._one_at_a_time = asyncio.Lock()
         self._planned = settings.telemetry.counter("phoenix_engine_planned_points", component=settings.path)
@@ -52,7 +53,7 @@ class PlannedRun:
             ConsumeError: a processor or the next consumer refused.
         """
         async with self._one_at_a_time:
-            known = metrics.shape is not None and self._segments[0].knows(metrics.shape)
+            known = self._light or (metrics.shape is not None and self._segments[0].knows(metrics.shape))
             if metrics.points < (_INLINE_PLANNED_POINTS if known else _INLINE_POINTS):
                 result = self._work(metrics)
             else:

@@ -81,6 +81,8 @@ def segments(stages: Sequence[Stage], settings: Settings, max_bytes: int, plan: 
         runs[-1].append(stage)
 
     def segment(run: list[Stage]) -> Segment:
+        if all(stage.work.of_resources for stage in run):
+            return _OfResources(run)
         shapes = Shapes(settings.later, max_bytes=max_bytes // len(runs)) if plan else None
         in_place = run[0].work.in_place
         if in_place is not None:
@@ -97,6 +99,35 @@ def _open(run: Sequence[Stage]) -> bool:
 
 def _shape(metrics: Metrics, shapes: Shapes | None) -> Shape | None:
     return None if shapes is None else metrics.shape or shapes.find(metrics.encoded())
+
+
+def _ordinary(stages: Sequence[Stage], metrics: Metrics) -> tuple[Metrics | None, tuple[int, ...]]:
+    """(what is left, points before the first, between and behind the processors that were asked)."""
+    points = [metrics.points]
+    result: Metrics | None = metrics
+    for stage in stages:
+        if result is None:
+            break
+        before = points[-1]
+        stage.incoming.add(before)
+        result = stage.work.do(result)
+        points.append(result.points if result else 0)
+        stage.outgoing.add(points[-1])
+        stage.work.passed(before, points[-1])
+    return result, tuple(points)
+
+
+class _OfResources:
+    """Stages that look at resources alone: each plans by itself, resource by resource."""
+
+    def __init__(self, stages: Sequence[Stage]) -> None:
+        self._stages = stages
+
+    def knows(self, shape: Shape) -> bool:
+        return True
+
+    def do(self, metrics: Metrics) -> tuple[Metrics | None, bool]:
+        return _ordinary(self._stages, metrics)[0], True
 
 
 class _Deciding:
@@ -121,22 +152,22 @@ class _Deciding:
             if often or self._by_series.believed:
                 return self._do_by_series(metrics, self._by_series, shape)
         if shape is None:
-            return self._ordinary(metrics)[0], False
+            return _ordinary(self._stages, metrics)[0], False
         if self not in shape.plans:
             shape.plans[self] = None
             data = metrics.encoded()
-            result, points = self._ordinary(metrics)
+            result, points = _ordinary(self._stages, metrics)
             left = result.encoded() if result else None
             self._later(lambda: self._learn(shape, data, left, points))
             return result, False
         plan: tuple[TimeLaw, Template] | None = shape.plans[self]
         if plan is None:
-            return self._ordinary(metrics)[0], False
+            return _ordinary(self._stages, metrics)[0], False
         law, template = plan
         data_or_none = law.apply(metrics.encoded())
         done, out = template.apply(data_or_none) if data_or_none is not None else (False, None)
         if not done:
-            return self._ordinary(metrics)[0], False
+            return _ordinary(self._stages, metrics)[0], False
         return self._planned(template, out), True
 
     def _planned(self, template: Template, out: bytes | None) -> Metrics | None:
@@ -151,30 +182,15 @@ class _Deciding:
         found = by_series.plan(data)
         done, out = found.template.apply(found.law.apply(data) or b"") if found else (False, None)
         if not found or not done:
-            return self._ordinary(metrics)[0], False
+            return _ordinary(self._stages, metrics)[0], False
         if by_series.believed:
             if shape is not None and found.settled:
                 shape.plans[self] = found.law, found.template
             return self._planned(found.template, out), True
-        result, points = self._ordinary(metrics)
+        result, points = _ordinary(self._stages, metrics)
         left = result.encoded() if result else None
         by_series.compare((out, found.template.points), (left, points))
         return result, False
-
-    def _ordinary(self, metrics: Metrics) -> tuple[Metrics | None, tuple[int, ...]]:
-        """(what is left, points before the first, between and behind the processors)."""
-        points = [metrics.points]
-        result: Metrics | None = metrics
-        for stage in self._stages:
-            if result is None:
-                break
-            before = points[-1]
-            stage.incoming.add(before)
-            result = stage.work.do(result)
-            points.append(result.points if result else 0)
-            stage.outgoing.add(points[-1])
-            stage.work.passed(before, points[-1])
-        return result, tuple(points)
 
     def _learn(self, shape: Shape, data: bytes, left: bytes | None, points: tuple[int, ...]) -> None:
         """Make the plan for payloads of the shape from one of them and what was left of it."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from phoenix.engine.component import Settings, Step, Work
+from opentelemetry.proto.metrics.v1.metrics_pb2 import ResourceMetrics
+
+from phoenix.engine.component import Settings, Work
 from phoenix.engine.config.section import Section
-from phoenix.engine.data import Metrics
 from phoenix.engine.ottl.context import Attributes
 from phoenix.engine.processors.actions import Action, parse_actions, run_actions
+from phoenix.engine.processors.byresource import ByResource
 from phoenix.engine.processors.sync import computing
 
 
@@ -31,14 +33,12 @@ def parse(section: Section) -> Config:
 def work(_settings: Settings, config: Config) -> Work:
     """What the processor does."""
 
-    def run(metrics: Metrics) -> Metrics:
-        for resource in metrics.mutable().resource_metrics:
-            attributes = Attributes(resource.resource.attributes)
-            attributes.changed = run_actions(config.actions, attributes.values)
-            attributes.write()
-        return metrics
+    def change(resource: ResourceMetrics) -> None:
+        attributes = Attributes(resource.resource.attributes)
+        attributes.changed = run_actions(config.actions, attributes.values)
+        attributes.write()
 
-    return Work(run, by_identity=True, steps=(Step("points", run),))
+    return ByResource(change).work()
 
 
 FACTORY = computing(("resource",), parse, work)

@@ -9,9 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import unquote
 
+from opentelemetry.proto.metrics.v1.metrics_pb2 import ResourceMetrics
+
 from phoenix.engine.component import Settings, Work
 from phoenix.engine.config.section import OTELCOL, Section
-from phoenix.engine.data import Metrics
+from phoenix.engine.processors.byresource import ByResource
 from phoenix.engine.processors.sync import computing
 
 _ENV = ("OTEL_RESOURCE_ATTRIBUTES", "OTEL_RESOURCE")
@@ -91,22 +93,19 @@ def work(settings: Settings, config: Config) -> Work:
     """What the processor does. Detection happens once, with the first request: in the worker, as DNS may be slow."""
     known: Labels | None = None
 
-    def run(metrics: Metrics) -> Metrics:
+    def change(resource: ResourceMetrics) -> None:
         nonlocal known
         if known is None:
             known = detected(config)
             settings.log.info("detected resource attributes=%s", known)
-        request = metrics.mutable()
-        for resource in request.resource_metrics:
-            there = {pair.key: pair for pair in resource.resource.attributes}
-            for key, value in known.items():
-                if key not in there:
-                    resource.resource.attributes.add(key=key).value.string_value = value
-                elif config.override:
-                    there[key].value.string_value = value
-        return metrics
+        there = {pair.key: pair for pair in resource.resource.attributes}
+        for key, value in known.items():
+            if key not in there:
+                resource.resource.attributes.add(key=key).value.string_value = value
+            elif config.override:
+                there[key].value.string_value = value
 
-    return Work(run, by_identity=True)
+    return ByResource(change).work()
 
 
 FACTORY = computing(("resource_detection", "resourcedetection"), parse, work)

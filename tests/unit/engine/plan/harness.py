@@ -70,6 +70,8 @@ class Both:
         if by_series:
             self.on.shapes.find = lambda _data: None
             for segment in self.on.run._segments:
+                if not hasattr(segment, "_shapes"):
+                    continue  # of resources: it has no plans
                 segment._shapes.find = lambda _data: None
                 segment._strangers.often = lambda _data: True
                 if (plans := getattr(segment, "_by_series", None)) is not None:
