@@ -4,11 +4,15 @@ Three workers share the machine's cores, and hundreds of tests drive real proces
 most three of all fail, those are run once more, alone on the machine. One that fails alone, too, fails the suite; one
 that passes is printed as flaky: it is a defect to mend (a missing wait, a deadline too near), not one to ship around.
 More than three failures are no accident of scheduling, and fail at once.
+
+Hundreds of Python programs are started on the way. Compiled code is kept even where PYTHONDONTWRITEBYTECODE is set:
+without it each of them, and each worker, compiles all of Phoenix anew.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -20,6 +24,7 @@ WORKERS = ("-n", "3", "--dist", "worksteal")
 
 def main(arguments: list[str]) -> int:
     """Exit code of pytest: of the whole run, or of the second one of what failed in it."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     with tempfile.TemporaryDirectory(prefix="phoenix-tests-") as cache:
         keep = ("-o", f"cache_dir={cache}")
         code = subprocess.run([sys.executable, "-m", "pytest", *WORKERS, *keep, *arguments], check=False).returncode
