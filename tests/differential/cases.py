@@ -41,7 +41,7 @@ def load(file: str) -> list[Case]:
     if path.with_suffix(".txt").exists():
         found = list(_statements(path.with_suffix(".txt").read_text("utf-8")))
     else:
-        rows = YAML(typ="safe", pure=True).load(path.with_suffix(".yaml").read_text("utf-8"))
+        rows = YAML(typ="safe").load(path.with_suffix(".yaml").read_text("utf-8"))
         found = [_case(row["name"], row.get("input", "rich"), row["processors"]) for row in rows]
     names = [case.name for case in found]
     assert len(set(names)) == len(names), sorted({name for name in names if names.count(name) > 1})

@@ -73,7 +73,7 @@ def _defaults() -> int:
 def differences() -> Mapping[str, Any]:
     """The list."""
     path = Path(__file__).with_name("differences.yaml")
-    found: dict[str, Any] = YAML(typ="safe", pure=True).load(path.read_text("utf-8"))
+    found: dict[str, Any] = YAML(typ="safe").load(path.read_text("utf-8"))
     return found
 
 

@@ -17,7 +17,7 @@ from tests.differential.cases import FILES, FOLDER, Case, load
 from tests.differential.embedded import run
 from tests.differential.real import GOLDEN
 
-LISTED: dict[str, Any] = YAML(typ="safe", pure=True).load((FOLDER.parent / "differences.yaml").read_text("utf-8"))
+LISTED: dict[str, Any] = YAML(typ="safe").load((FOLDER.parent / "differences.yaml").read_text("utf-8"))
 DIFFERENCES: dict[str, str] = LISTED["cases"]
 _LACKS = re.compile(r"has no function (\w+)")
 _CALLED = re.compile(r"(\w+)\(")

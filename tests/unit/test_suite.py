@@ -30,10 +30,11 @@ def test_a():
 )
 def test_what_becomes_of_a_failure(tmp_path: Path, body: str, code: int, says: str) -> None:
     (tmp_path / "test_it.py").write_text(body)
-    (tmp_path / "pytest.ini").write_text("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = -p xdist\n")
     root = Path(__file__).parents[2]
     ran = subprocess.run(
-        [sys.executable, "-m", "tests.suite", "-n", "1"], cwd=tmp_path, env={"PYTHONPATH": str(root)},
+        [sys.executable, "-m", "tests.suite", "-n", "1"], cwd=tmp_path,
+        env={"PYTHONPATH": str(root), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True, text=True, check=False, timeout=100,
     )  # fmt: skip
     assert ran.returncode == code, ran.stdout + ran.stderr

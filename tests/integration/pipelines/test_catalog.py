@@ -32,7 +32,7 @@ from phoenix.pipelines.tee import TeeReport, hostmetrics_tee, otlp_tee
 CATALOG = Path(__file__).parents[3] / "resources" / "catalog" / "templates.yaml"
 TEMPLATES = {
     template.metadata.name: template
-    for template in map(PipelineTemplate.from_wire, YAML(typ="safe", pure=True).load_all(CATALOG.read_text()))
+    for template in map(PipelineTemplate.from_wire, YAML(typ="safe").load_all(CATALOG.read_text()))
 }
 NOW = 1_700_000_000_000_000_000
 CUMULATIVE = 2

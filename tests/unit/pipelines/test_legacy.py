@@ -34,7 +34,7 @@ service:
 
 
 def loaded(text: str) -> dict[str, Any]:
-    found: dict[str, Any] = YAML(typ="safe", pure=True).load(text)
+    found: dict[str, Any] = YAML(typ="safe").load(text)
     return found
 
 

@@ -14,7 +14,7 @@ SERVICE = "service: {pipelines: {metrics: {receivers: [otlp], processors: [%s], 
 
 
 def config(text: str, processors: str = "", exporters: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = YAML(typ="safe", pure=True).load(text + "\n" + SERVICE % (processors, exporters))
+    found: dict[str, Any] = YAML(typ="safe").load(text + "\n" + SERVICE % (processors, exporters))
     return found
 
 
