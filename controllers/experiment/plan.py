@@ -199,9 +199,12 @@ def _measuring(experiment: Experiment, children: Children, now: datetime) -> Ste
 
 
 def _unasked(experiment: Experiment, children: Children, now: datetime) -> Step | None:
-    """The end of a run whose Prometheus was never there: a meter that asks one is ready once it has answered."""
-    timeline = timeline_of(experiment)
-    if experiment.spec.source.observed is None or timeline is None:
+    """The end of a run whose Prometheus was never there: a meter that asks one is ready once it has answered.
+
+    One that answered for a window was: it is waited for, whatever becomes of the meter meanwhile.
+    """
+    timeline, results = timeline_of(experiment), experiment.status.results
+    if experiment.spec.source.observed is None or timeline is None or (results is not None and results.input.windows):
         return None
     failed = _failed_source(children.meters, asked_from(experiment, timeline), now)
     return Step(Act.TEAR_DOWN, "SourceFailed", failed, ExperimentPhase.FAILED) if failed else None

@@ -13,6 +13,7 @@ from controllers.experiment.timeline import plan_timeline
 from phoenix.api.collector import Collector
 from phoenix.api.experiment import Decision, Experiment, ExperimentPhase, PinnedVariant, PromotionRecord, RunEnding
 from phoenix.api.meter import Meter
+from phoenix.api.observed import ObservedSource
 from phoenix.api.pipeline import CollectorCounts, PipelineDeployment
 from phoenix.api.process import ProcessExit, ProcessPhase, ProcessStatus
 from phoenix.api.results import ExperimentResults, InputResult, Verdict
@@ -186,6 +187,18 @@ def test_a_source_that_keeps_ending_fails_the_run_and_one_that_recovers_does_not
     late = ProcessStatus(phase=ProcessPhase.RUNNING, conditions=[Condition(type="Ready", status=ConditionStatus.TRUE)])
     source.status = late
     assert next_step(found, replace(ready_children(), tees=(source,)), now).act == Act.MEASURE
+
+
+@pytest.mark.parametrize("phase", [ExperimentPhase.RUNNING, ExperimentPhase.ANALYZING])
+def test_a_prometheus_that_was_never_there_fails_the_run_and_one_that_was_does_not(phase: ExperimentPhase) -> None:
+    found, now = running(20, phase)
+    found.spec.source = ExperimentSource(observed=ObservedSource(url="http://127.0.0.1:9090"))
+    meter = ready_children().meters[0]
+    meter.status = tee(0, reason="Starting", not_ready_for_s=30).status
+    step = next_step(found, Children(meters=(meter,)), now)
+    assert (step.reason, step.ending) == ("SourceFailed", ExperimentPhase.FAILED)
+    found.status.results = ExperimentResults(input=InputResult(windows=1))
+    assert next_step(found, Children(meters=(meter,)), now).ending is None
 
 
 def test_who_waits_for_senders_is_told_where_they_send_to_until_they_do() -> None:
