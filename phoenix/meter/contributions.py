@@ -20,7 +20,6 @@ from phoenix.meter.columns import Column
 from phoenix.meter.registry import Ids, NewSeries
 from phoenix.samples.model import ContributionRow
 
-_HASH_MASK = (1 << 64) - 1
 _MAX_METRICS, _MAX_LABELS = 20, 50
 Hashes = npt.NDArray[np.uint64]
 
@@ -53,14 +52,14 @@ class _Family:
 
     def add(self, unit: int, labels: Mapping[str, str]) -> None:
         places = self.labels
-        for label in labels:
-            if label not in places:
-                places[label] = len(places)
+        if not labels.keys() <= places.keys():
+            for label in labels:
+                places.setdefault(label, len(places))
         if not self.pages or self.pages[-1].width != len(places) or self.pages[-1].count == self.pages[-1].capacity:
             self._turn(len(places))
         row = [0] * len(places)
         for pair in labels.items():
-            row[places[pair[0]]] = (hash(pair) & _HASH_MASK) or 1
+            row[places[pair[0]]] = hash(pair) or 1
         page = self.pages[-1]
         self._row.pack_into(page.data, page.count * self._row.size, *row)
         page.count += 1
@@ -69,7 +68,7 @@ class _Family:
     def _turn(self, width: int) -> None:
         capacity = min(2 * self.pages[-1].capacity, _MOST_ROWS) if self.pages else _LEAST_ROWS
         self.pages.append(_Page(width, capacity))
-        self._row = struct.Struct(f"={width}Q")
+        self._row = struct.Struct(f"={width}q")
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -38,8 +38,7 @@ _MAX_SHAPES = 1 << 24
 _MASK = (1 << 128) - 1
 
 
-@dataclass(frozen=True, slots=True)
-class NewSeries:
+class NewSeries(NamedTuple):
     """A slot seen for the first time, with what Prometheus would call it. `fresh`: its unit is new too."""
 
     slot: int

@@ -7,8 +7,10 @@ and so to the same id.
 from __future__ import annotations
 
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope, KeyValue
@@ -44,6 +46,7 @@ MetricKey = tuple[tuple[bytes, bytes], MetricType, bytes]
 
 _OWN = OWN_PREFIX.encode()
 _NO_RECORDED_VALUE = 1
+_MAX_CUTS = 4_096
 _ATTRIBUTES_FIELD = {
     MetricType.GAUGE: 7,
     MetricType.SUM: 7,
@@ -68,7 +71,7 @@ class MetricContext:
     layout: Layout | None = None
     slots: dict[int, int] = field(default_factory=dict)
     """by digest of the key: keys that came by themselves (130 bytes each)"""
-    even: dict[int, EvenKeys] = field(default_factory=dict)
+    even: defaultdict[int, EvenKeys] = field(default_factory=lambda: defaultdict(EvenKeys))
     """keys that came in runs of one length, by that length (30 to 40 bytes each)"""
     bare: int | None = None
     """id of the point that has no attributes; not in `slots`, because a point cut short looks like it"""
@@ -125,6 +128,8 @@ class KnownParts:
     def __init__(self, capacity: int = 50_000) -> None:
         self._capacity = capacity
         self._parts: dict[bytes, Part] = {}
+        self._cuts: dict[int, _Cut] = {}
+        """where the last key of each length had its attributes: where the next one mostly has them"""
 
     def part(self, raw: bytes) -> Part:
         """The attribute of a KeyValue message. Raises DecodeError."""
@@ -143,16 +148,49 @@ class KnownParts:
 
     def plain(self, key: bytes, tag: int) -> tuple[Part, ...] | None:
         """The attributes of a key that consists of short ones alone, none of them ours; None if there is more to it."""
-        raws: list[bytes] = []
+        cut = self._cuts.get(len(key))
+        if cut is None or cut.heads_of(key) != cut.heads or cut.heads[0] != tag:
+            cut = _Cut.of(key, tag)
+            if cut is None:
+                return None if key else ()
+            if len(self._cuts) >= _MAX_CUTS:
+                self._cuts.clear()
+            self._cuts[len(key)] = cut
+        if _OWN in key:
+            return None
+        known = self._parts.get
+        parts = tuple([known(raw) or self.part(raw) for raw in cut.raws_of(key)])
+        return parts if len({part.key for part in parts}) == len(parts) else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """Where a key that consists of short attributes alone has them; taken apart without a step for each."""
+
+    heads_of: Callable[[bytes], tuple[int, ...]]
+    heads: tuple[int, ...]
+    """tag and length of each attribute"""
+    raws_of: Callable[[bytes], tuple[bytes, ...]]
+
+    @classmethod
+    def of(cls, key: bytes, tag: int) -> _Cut | None:
+        """None: there is more to the key, or nothing."""
+        heads: list[int] = []
+        raws: list[slice] = []
         at, end = 0, len(key)
         while at < end:
             if key[at] != tag or at + 1 >= end or key[at + 1] > 127:
                 return None
-            start, at = at + 2, at + 2 + key[at + 1]
-            raws.append(key[start:at])
-        parts = tuple(map(self.part, raws)) if at == end else ()
-        usual = at == end and _OWN not in key and len({part.key for part in parts}) == len(parts)
-        return parts if usual else None
+            start, stop = at + 2, at + 2 + key[at + 1]
+            heads += (at, at + 1)
+            raws.append(slice(start, stop))
+            at = stop
+        if at != end or not raws:
+            return None
+        heads_of, raws_of = itemgetter(*heads), itemgetter(*raws)
+        if len(raws) == 1:  # asked for one thing alone, itemgetter gives no tuple
+            return cls(heads_of, heads_of(key), lambda one: (raws_of(one),))
+        return cls(heads_of, heads_of(key), raws_of)
 
 
 @dataclass(slots=True)

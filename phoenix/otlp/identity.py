@@ -70,31 +70,20 @@ def digest(*parts: object) -> int:
 class Part:
     """One attribute with all that is ever asked of it, worked out once."""
 
-    __slots__ = ("_ident", "_label_ident", "key", "label", "text", "value")
+    __slots__ = ("ident", "key", "label", "label_ident", "text", "value")
 
     def __init__(self, key: str, value: Value) -> None:
         self.key, self.value = key, value
         self.label, self.text = _label(key), text(value)
-        self._ident = self._label_ident = -1
+        self.ident = digest(key, value)
+        """128 bits for key and value"""
+        self.label_ident = label_ident(self.label, self.text)
+        """128 bits for label and text"""
 
     @property
     def own(self) -> bool:
         """Whether it is one of Phoenix's own, which count for nothing."""
         return self.key.startswith(OWN_PREFIX)
-
-    @property
-    def ident(self) -> int:
-        """128 bits for key and value."""
-        if self._ident < 0:
-            self._ident = digest(self.key, self.value)
-        return self._ident
-
-    @property
-    def label_ident(self) -> int:
-        """128 bits for label and text."""
-        if self._label_ident < 0:
-            self._label_ident = label_ident(self.label, self.text)
-        return self._label_ident
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,8 +42,6 @@ from phoenix.otlp.wire import LENGTH, varint
 _NAME, _DESCRIPTION, _UNIT, _METADATA, _LIST, _SCHEMA_URL, _FIRST = 0x0A, 0x12, 0x1A, 0x62, 0x12, 0x1A, 0x0A
 _DATA = {type << 3 | LENGTH: type for type in MetricType if type}
 _MAX_SLICES = 8_000_000
-
-
 _FAULTS = (Irregular, MalformedPayload, IndexError, DecodeError, UnicodeDecodeError)
 
 
@@ -273,9 +271,7 @@ class Scanner:
         size = stride - start
         if not stride or not even.MIN_KEY_BYTES <= size <= even.MAX_KEY_BYTES:
             return False
-        known = context.even.get(size)
-        if known is None:
-            known = context.even[size] = even.EvenKeys()
+        known = context.even[size]
         at = np.arange(first + header, stop, stride, dtype=np.int64)
         keys = even.digests(data, first + start, stride, len(at), size)
         slots = known.find(keys)
@@ -293,11 +289,19 @@ class Scanner:
         """Read points by themselves whose keys no run has had, and remember those keys."""
         slots = np.full(len(at), -1, np.int64)
         for row, start in enumerate(at.tolist()):
-            layout = context.layout
-            self._read(data, start, start + size, context)
-            if layout is context.layout and layout is not None and layout.fits_one(data, start, start + size):
-                slot = context.take(data[start + layout.head : start + size - layout.tail])
-                slots[row] = -1 if slot is None else slot
+            end, layout = start + size, context.layout
+            if layout is None or not layout.fits_one(data, start, end):
+                self._read(data, start, end, context)
+                continue
+            key = data[start + layout.head : end - layout.tail]
+            slot = context.take(key)
+            if slot is None and (parts := self._known.plain(key, context.attributes_tag)) is not None:
+                slot, self._slices = self._intern(PointIdentity(context.identity, parts)), self._slices + 1
+            if slot is None:
+                self._read(data, start, end, context)  # kept by itself, until it is taken the next time
+            else:
+                self._batch(layout).add(slot, start, end)
+                slots[row] = slot
         known.add(keys[:, slots >= 0], slots[slots >= 0])
 
     def _walk_tailed(self, data: bytes, at: int, stop: int, context: MetricContext, batch: Batch) -> int:
