@@ -149,14 +149,13 @@ class AppendLog:
                 self.connection.execute("ROLLBACK")
 
     def compact(self, floor: int, upto: int) -> int:
-        """Move the floor to `upto`, deleting what was superseded or deleted by then. Returns the rows deleted.
+        """In the group begun, move the floor to `upto`, deleting what was superseded or deleted by then.
 
-        Raises WriteFailed, nothing being changed.
+        Returns the rows deleted. Raises WriteFailed, the group being undone.
         """
         between = (floor, upto)
         with self._translated():
             execute = self.connection.execute
-            execute("BEGIN IMMEDIATE")
             deleted = execute(
                 "DELETE FROM log WHERE revision IN (SELECT previous_revision FROM log"
                 " WHERE revision > ? AND revision <= ? AND previous_revision > 0)",
@@ -166,7 +165,6 @@ class AppendLog:
                 "DELETE FROM log WHERE revision > ? AND revision <= ? AND type = 'DELETED'", between
             ).rowcount
             execute("UPDATE floor SET revision = ?", (upto,))
-            execute("COMMIT")
         return deleted
 
     @contextlib.contextmanager

@@ -4,12 +4,15 @@ import asyncio
 import sqlite3
 from collections.abc import Awaitable, Iterable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from phoenix.store import compaction
 from phoenix.store.compaction import Retention, target
 from phoenix.store.errors import StoreClosed, StoreLocked, StoreUnusable, TooManyWrites, WriteFailed
 from phoenix.store.interface import Compacted, Encode, EventType, KeyExists, StoreEvent
+from phoenix.store.log import AppendLog
 from phoenix.store.sqlite import SqliteStore, StoreSettings, open_store
 from phoenix.store.watch import Watcher
 
@@ -132,6 +135,26 @@ async def test_compaction_keeps_live_objects_and_the_tail(tmp_path: Path) -> Non
         assert store.get("old") == old
         assert await drain(store.watch("", after_revision=315), 325) == tail
         assert store.statistics().log_rows == statistics.log_rows
+
+
+async def test_a_slow_disk_does_not_make_compaction_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = 0.0
+    monkeypatch.setattr(compaction, "time", SimpleNamespace(perf_counter=lambda: now_s))
+    durable = AppendLog.commit
+
+    def slowly(log: AppendLog) -> None:
+        nonlocal now_s
+        durable(log)
+        now_s += 1.0
+
+    async with open_store(tmp_path / "phoenix.db", keeping(10_000)) as store:
+        await asyncio.gather(*(store.create(f"k{n}", text("x")) for n in range(1_000)))
+    monkeypatch.setattr(AppendLog, "commit", slowly)
+    async with open_store(tmp_path / "phoenix.db", keeping(10)) as store:
+        await store.compact()
+        statistics = store.statistics()
+        assert store.revision - statistics.compacted_revision == 10
+        assert statistics.compaction_batches <= 4, "100, 200, 400, and the rest"
 
 
 async def test_compaction_of_everything_keeps_the_revision(tmp_path: Path) -> None:
