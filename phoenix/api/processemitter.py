@@ -9,10 +9,9 @@ from pydantic import Field, model_validator
 
 from phoenix.api.patterns import PROCESS_NAME
 from phoenix.apimachinery.model import Model
+from phoenix.apimachinery.processlimits import MOST_PROCESSES, excess
 from phoenix.apimachinery.units import ByteSize, Duration
 
-MOST_PROCESSES, MOST_CPUS, MOST_MEMORY_BYTES, MOST_STARTS_PER_S = 500, 4.0, 1 << 30, 20.0
-"""Of one emitter at scale 1, and at any scale: a load must not take its host down."""
 ProcessName = Annotated[str, Field(pattern=PROCESS_NAME)]
 
 
@@ -65,23 +64,13 @@ class ProcessEmitter(Model):
 
     @model_validator(mode="after")
     def _bounded(self) -> Self:
+        lived = [(one.count, one.lifetime.seconds) for one in self.groups if one.lifetime is not None]
         faults = excess(
-            [
-                (one.count, one.cpu, ByteSize(one.memory).bytes, Duration(one.lifetime).seconds if one.lifetime else 0)
-                for one in self.groups
-            ]
+            processes=sum(one.count for one in self.groups),
+            cpus=sum(one.count * one.cpu for one in self.groups),
+            memory_bytes=sum(one.count * one.memory.bytes for one in self.groups),
+            starts_per_s=sum(count / lifetime_s for count, lifetime_s in lived),
         )
-        if faults:
-            raise ValueError(faults)
+        if said := "; ".join(faults):
+            raise ValueError(f"groups have {said}: use fewer, or let them live longer")
         return self
-
-
-def excess(groups: list[tuple[int, float, int, float]]) -> str:
-    """What of (count, cpu, memory bytes, lifetime seconds or 0) is too much, in words; empty where all is well."""
-    sums = (
-        (sum(count for count, _, _, _ in groups), MOST_PROCESSES, "processes"),
-        (sum(count * cpu for count, cpu, _, _ in groups), MOST_CPUS, "CPUs"),
-        (sum(count * memory for count, _, memory, _ in groups), MOST_MEMORY_BYTES, "bytes of memory"),
-        (sum(count / lifetime for count, _, _, lifetime in groups if lifetime), MOST_STARTS_PER_S, "starts a second"),
-    )
-    return "; ".join(f"groups have {have:g} {what}, more than {most:g}" for have, most, what in sums if have > most)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from phoenix.apimachinery.processlimits import excess
 from phoenix.apimachinery.units import ByteSize
 from phoenix.loadmodel.errors import LoadModelError
 from phoenix.loadmodel.reading import Fields
@@ -17,7 +18,6 @@ from phoenix.loadmodel.seats import Count
 
 POINTS_PER_PROCESS = 7
 """process.cpu.time in three states, memory usage and virtual memory, disk.io in two directions: all of one series."""
-_MOST_PROCESSES, _MOST_CPUS, _MOST_MEMORY_BYTES, _MOST_STARTS_PER_S = 500, 4.0, 1 << 30, 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +104,14 @@ def read_processes(wire: object, *, scale: float, seed: int, interval_ns: int) -
     if not groups and not faults:
         faults.append("processes.groups: want at least one")
     starts_per_tick = sum(group.count / group.lifetime_ticks for group in groups if group.lifetime_ticks)
-    for have, most, what in (
-        (sum(group.count for group in groups), _MOST_PROCESSES, "processes"),
-        (sum(group.count * group.cpu for group in groups), _MOST_CPUS, "CPUs"),
-        (sum(group.count * group.memory_bytes for group in groups), _MOST_MEMORY_BYTES, "bytes of memory"),
-        (starts_per_tick / (interval_ns / 1e9), _MOST_STARTS_PER_S, "starts a second"),
-    ):
-        if have > most:
-            faults.append(f"processes: {have:g} {what} at scale {scale:g}, more than {most:g}: use a smaller scale")
+    too_much = excess(
+        processes=sum(group.count for group in groups),
+        cpus=sum(group.count * group.cpu for group in groups),
+        memory_bytes=sum(group.count * group.memory_bytes for group in groups),
+        starts_per_s=starts_per_tick / (interval_ns / 1e9),
+        at=f" at scale {scale:g}",
+    )
+    faults += (f"processes: {what}: use a smaller scale" for what in too_much)
     if faults:
         raise LoadModelError(faults)
     return ProcessPlan(groups, seed)
