@@ -52,10 +52,6 @@ class Backlog:
             self._report(await self._answering.complete(sample, points))
             waiting.popleft()
 
-    async def drain(self) -> None:
-        """Wait until every window taken was reported."""
-        await asyncio.gather(*self._workers.values())
-
     async def __aenter__(self) -> Self:
         return self
 

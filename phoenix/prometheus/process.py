@@ -164,5 +164,8 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
     if process.returncode is not None:
         return
     process.kill()  # NB: what it holds is deleted anyway, and it would take seconds to write it out
-    async with asyncio.timeout(_STOP_S):
-        await process.wait()
+    try:
+        async with asyncio.timeout(_STOP_S):
+            await process.wait()
+    except TimeoutError:  # what it hangs in is the kernel's; the meter's last windows are not to be lost over it
+        _LOG.warning("the Prometheus of this run was killed and has not ended in %gs pid=%d", _STOP_S, process.pid)
