@@ -24,7 +24,7 @@ async def attribute(client: PrometheusClient, matchers: tuple[Matcher, ...], spa
         PrometheusError: it did not answer.
     """
     found = await client.query(observing.series_by_metric(matchers, span), span.at_ms)
-    counts = {labels.map.get(NAME, ""): round(value) for labels, value in found.items()}
+    counts = {labels.map.get(NAME, ""): observing.whole(value) for labels, value in found.items()}
     sizes = {
         family: (sum(counts[name] for name in names), sorted(names))
         for family, names in observing.families(counts).items()
@@ -61,4 +61,4 @@ async def _labels(
 
 
 def _by_label(found: Vector) -> Mapping[str, int]:
-    return {labels.map.get(observing.TOLD, ""): round(value) for labels, value in found.items()}
+    return {labels.map.get(observing.TOLD, ""): observing.whole(value) for labels, value in found.items()}

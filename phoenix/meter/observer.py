@@ -154,7 +154,7 @@ class Observer:
         union = await self._number(client, observing.series(asked.matchers, whole), asked)
         points = 0
         for query in observing.samples_by_metric(asked.matchers, asked.span, by_metric):
-            points += round(sum((await self._values(client, query, asked, observing.TOLD)).values()))
+            points += sum((await self._values(client, query, asked, observing.TOLD)).values())
         answers, problems = await self._answers(client, asked)
         sample = self._sample(asked.variant, asked.start_ns, asked.end_ns, sum(by_metric.values()), points)
         critical = {
@@ -224,11 +224,11 @@ class Observer:
 
     async def _values(self, client: PrometheusClient, query: str, asked: _Asked, label: str) -> Mapping[str, int]:
         found = await client.query(query, asked.span.at_ms)
-        return {labels.map.get(label, ""): round(value) for labels, value in found.items()}
+        return {labels.map.get(label, ""): observing.whole(value) for labels, value in found.items()}
 
     async def _number(self, client: PrometheusClient, query: str, asked: _Asked) -> int:
         values: Iterable[float] = (await client.query(query, asked.span.at_ms)).values.tolist()
-        return round(sum(values))
+        return observing.whole(sum(values))
 
     def _sample(
         self, variant: str, start_ns: int, end_ns: int, series: int, points: int, *, problem: str = ""

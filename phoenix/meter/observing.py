@@ -6,10 +6,12 @@ what comes back is a row for each metric name, not the series.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from phoenix.meter.queries import AskedQuery
+from phoenix.prometheus.errors import Unreachable
 from phoenix.promql.errors import PromqlError
 from phoenix.promql.printing import show
 from phoenix.promql.rewriting import Recording, inlined, put
@@ -75,6 +77,14 @@ def samples_by_metric(matchers: tuple[Matcher, ...], span: Span, names: Iterable
 def _told(query: str, value: str) -> str:
     """A query of one value, with a label that tells it from others of the same answer."""
     return f'label_replace({query}, "{TOLD}", {quoted(value.replace("$", "$$"))}, "", "")'
+
+
+def whole(value: float) -> int:
+    """A count that was answered. Raises Unreachable: it is none, so what answered counts otherwise than Prometheus."""
+    if not math.isfinite(value):
+        msg = f"a count was answered with {value}: what answers is no Prometheus, or the series hold no plain numbers"
+        raise Unreachable(msg)
+    return round(value)
 
 
 def families(counts: Mapping[str, float]) -> dict[str, list[str]]:

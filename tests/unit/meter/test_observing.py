@@ -8,6 +8,7 @@ from phoenix.meter import observing
 from phoenix.meter.observation import read_observation
 from phoenix.meter.observing import Questions, Span
 from phoenix.meter.queries import AskedQuery
+from phoenix.prometheus.errors import Unreachable
 from phoenix.promql.syntax import Matcher, parse, selectors
 from phoenix.promql.vectors import Labels, vector_of
 
@@ -95,3 +96,10 @@ def test_a_fault_of_the_configuration_is_said(change: dict[str, object], says: s
     assert read.ignored == {"job", "instance"}
     with pytest.raises(ValueError, match=says):
         read_observation({**wire, **change}, window_ns=2, queries=(), critical={})
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_count_that_is_no_number_is_what_answered_at_fault(value: float) -> None:
+    assert observing.whole(3.0) == 3
+    with pytest.raises(Unreachable, match="is no Prometheus"):
+        observing.whole(value)
