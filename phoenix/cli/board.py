@@ -119,12 +119,6 @@ class Board:
         """The end of a run: verdict, figures, criteria, bills in a line each."""
         base, candidates = self.sides()
         sections = [Section("", lines=headline(self.experiment))]
-        if self.experiment.status.verdict is None and self.experiment.status.phase.finished:
-            complete = find_condition(self.experiment.status.conditions, "Complete")
-            why = complete.message if complete else ""
-            sections.append(
-                Section("", lines=[f"no verdict: the run has ended as {self.experiment.status.phase}", why])
-            )
         if base is not None:
             sections.append(Section("", figures(base, candidates)))
         if any(item.criteria for item in candidates):

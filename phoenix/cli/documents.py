@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterable
 
 from phoenix.api.schema import validate
 from phoenix.cli.changing import add_dry_run_flag
-from phoenix.cli.errors import UsageError
 from phoenix.cli.exitcodes import ExitCode
 from phoenix.cli.fieldhints import unknown_field_lines
-from phoenix.cli.files import Loaded, add_files_flag, load
+from phoenix.cli.files import Loaded, add_files_flag, load, nothing_in
 from phoenix.cli.kinds import qualified
 from phoenix.cli.session import Session
 from phoenix.manifest.objects import ManifestObject
@@ -26,7 +25,7 @@ def load_some(files: tuple[str, ...], verb: str) -> Loaded:
     """What the files hold; `verb` is what nothing is there to do. Raises UsageError where there is nothing."""
     loaded = load(files)
     if not loaded.objects and not loaded.errors:
-        raise UsageError(f"nothing to {verb} in {', '.join(files)}", "it holds no manifest")
+        raise nothing_in(files, verb)
     return loaded
 
 

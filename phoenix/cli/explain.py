@@ -26,7 +26,7 @@ _UNKNOWN = "there is no such field"
 _OWNED_HINT = "--force-conflicts takes it over; or leave it out"
 _HINTS: tuple[tuple[type[ApiError], str], ...] = (
     (Unauthorized, "the token is not this server's: name the right --state or --kubeconfig"),
-    (Forbidden, ""),
+    (Forbidden, "`phoenixctl auth can-i --list` says what you may; ask an admin for a role that allows it"),
     (AlreadyExists, "use `phoenixctl apply` to change it"),
     (Conflict, "it changed meanwhile: read it again and repeat"),
     (TooManyRequests, "the server is busy: try again"),

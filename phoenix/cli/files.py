@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from phoenix.cli.errors import UsageError
 from phoenix.manifest.errors import InvalidManifests, ManifestError
 from phoenix.manifest.objects import ManifestObject, duplicates, load_file, load_text
 from phoenix.manifest.tree import load_tree
@@ -44,7 +45,21 @@ def load(names: Sequence[str]) -> Loaded:
     return Loaded(objects, errors)
 
 
+def nothing_in(names: Sequence[str], verb: str) -> UsageError:
+    """What to say where nothing that was named holds a manifest."""
+    if list(names) == ["-"]:
+        return UsageError(
+            f"nothing to {verb}: standard input is empty", "does the command before the pipe print a manifest?"
+        )
+    hint = (
+        "no .yaml, .yml or .json file there" if all(Path(name).is_dir() for name in names) else "it holds no manifest"
+    )
+    return UsageError(f"nothing to {verb} in {', '.join(names)}", hint)
+
+
 def _load_one(name: str) -> list[ManifestObject]:
+    if name.startswith(("https://", "http://")):
+        raise UsageError(f"-f {name} is no file", f"read it first: curl -sSL {name} | phoenixctl … -f -")
     if name == "-":
         return load_text(sys.stdin.read())
     return load_tree(name) if Path(name).is_dir() else load_file(name)

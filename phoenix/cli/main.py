@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import signal
 import sys
 from collections.abc import Coroutine, Sequence
 from typing import Any
@@ -25,6 +27,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return ExitCode.OK
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
+    except OSError as error:
+        # Of files and sockets commands speak themselves: this is stdout, on a full disk for one.
+        if error.filename is not None or error.errno not in (errno.ENOSPC, errno.EIO, errno.EFBIG, errno.EDQUOT):
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.stderr.write(f"error: what was asked for cannot be written to stdout: {os.strerror(error.errno)}\n")
+        return ExitCode.ERROR
 
 
 def _main(words: list[str]) -> int:
@@ -52,6 +61,8 @@ def _main(words: list[str]) -> int:
     command = BY_NAME[arguments.verb].load()
     try:
         session = Session(GlobalOptions.from_arguments(arguments))
+        if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+            signal.signal(signal.SIGINT, signal.default_int_handler)  # from here on there may be something to undo
         outcome = command.run(session, command.options(arguments))
         code = outcome if isinstance(outcome, int) else _await(outcome)
         session.out.flush()

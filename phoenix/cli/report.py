@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from phoenix.api.experiment import Experiment, VariantRole
 from phoenix.api.results import CostResult, CriterionResult, ExperimentResults, Interval, VariantResult, Verdict
+from phoenix.apimachinery.conditions import find_condition
 from phoenix.cli.advice import rejected
 from phoenix.cli.figures import UNKNOWN, change, count, money, number, ratio, seconds, size
 from phoenix.cli.grid import Grid
@@ -77,6 +78,10 @@ def headline(experiment: Experiment) -> list[str]:
         causes = rejected(experiment) if status.verdict is Verdict.REJECT else []
         why = f": {status.verdict_reason}" if status.verdict_reason and not causes else ""
         lines += [f"verdict: {status.verdict}{why}", *causes]
+    elif status.phase.finished:
+        complete = find_condition(status.conditions, "Complete")
+        why = complete.message if complete else status.verdict_reason
+        lines.append("no verdict" + (f": {why}" if why else ""))
     if status.ending is not None:
         lines.append(f"ending: {status.ending.message or status.ending.reason}")
     promotion = status.promotion

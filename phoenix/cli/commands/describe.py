@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from phoenix.api.experiment import Experiment
+from phoenix.api.experiment import Experiment, ExperimentPhase
 from phoenix.apimachinery.meta import KindInfo
 from phoenix.cli.completing import complete_refs
 from phoenix.cli.figures import age
@@ -91,7 +91,7 @@ def description(session: Session, info: KindInfo, wire: dict[str, Any], events: 
     title, width = session.style.bold, session.width
     yield from _head(info, wire)
     found = Experiment.from_stored(wire) if info.kind == Experiment.info.kind else None
-    if found is not None and found.status.run:
+    if found is not None and found.status.phase != ExperimentPhase.PENDING:
         # Before all else: whoever describes a run wants to know what came of it.
         yield title("Outcome:")
         for line in headline(found)[1:] or [str(found.status.phase)]:

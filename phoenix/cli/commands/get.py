@@ -256,12 +256,11 @@ def _print_events(session: Session, printer: Printer, page: Page) -> None:
 
 async def _nothing(session: Session, client: HttpClient, options: GetOptions) -> str:
     namespace = session.namespace
-    plural = ", ".join(kind.info.plural for kind in options.kinds) or "objects"
     scoped = any(kind.info.namespaced for kind in options.kinds) and not options.all_namespaces
     if not scoped:
-        return f"no {plural}"
+        return "No resources found"
     hint = await namespace_hint(client, namespace) if namespace != "default" else ""
-    return f"no {plural} in namespace {namespace}" + (f": {hint}" if hint else "")
+    return f"No resources found in {namespace} namespace" + (f": {hint}" if hint else ".")
 
 
 async def _watch(session: Session, client: HttpClient, options: GetOptions, printer: Printer, page: Page) -> None:

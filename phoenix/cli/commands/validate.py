@@ -10,9 +10,8 @@ from typing import Any
 
 from phoenix.cli.catalogue import Catalogue, shipped_catalogue
 from phoenix.cli.checking import Report, check, rendered_configs
-from phoenix.cli.errors import UsageError
 from phoenix.cli.exitcodes import ExitCode
-from phoenix.cli.files import add_files_flag, load
+from phoenix.cli.files import add_files_flag, load, nothing_in
 from phoenix.cli.levels import Levels, find_binary, levels_of
 from phoenix.cli.session import Session
 from phoenix.manifest.objects import ManifestObject
@@ -86,7 +85,7 @@ def run(session: Session, options: ValidateOptions) -> int:
     """Check; findings to stderr, a line for each sound object to stdout; as JSON all to stdout."""
     loaded = load(options.files)
     if not loaded.objects and not loaded.errors:
-        raise UsageError(f"nothing to check in {', '.join(options.files)}", "it holds no manifest")
+        raise nothing_in(options.files, "check")
     catalogue = shipped_catalogue()
     catalogue.add(loaded.objects)
     tally, binary = _Tally(errors=len(loaded.errors)), find_binary(options.otelcol)

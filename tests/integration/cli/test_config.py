@@ -46,10 +46,10 @@ async def test_files_are_merged_and_flags_overrule_them(
     ctl: Ctl, elsewhere: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert (await run(capsys, "get", "exp"))[2] == (
-        "no experiments in namespace team: there is no such namespace; there is: default\n"
+        "No resources found in team namespace: there is no such namespace; there is: default\n"
     )
-    assert (await run(capsys, "get", "exp", "--context", "phoenix"))[2] == "no experiments in namespace default\n"
-    assert (await run(capsys, "get", "exp", "--context=lab", "-n", "default"))[2].endswith("namespace default\n")
+    assert (await run(capsys, "get", "exp", "--context", "phoenix"))[2] == "No resources found in default namespace.\n"
+    assert (await run(capsys, "get", "exp", "--context=lab", "-n", "default"))[2].endswith("default namespace.\n")
     code, _, err = await run(capsys, "get", "exp", "--context", "phenix")
     assert (code, 'did you mean "phoenix"?' in err) == (1, True)
     code, _, err = await run(capsys, "get", "exp", "--token", "wrong")
@@ -75,11 +75,11 @@ async def test_the_state_folders_kubeconfig_comes_first_and_its_namespace_counts
     ctl: Ctl, elsewhere: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (elsewhere / "state").symlink_to(ctl.state)
-    assert (await run(capsys, "get", "exp"))[2] == "no experiments in namespace default\n"
+    assert (await run(capsys, "get", "exp"))[2] == "No resources found in default namespace.\n"
     code, out, _ = await run(capsys, "config", "set-context", "--current", "--namespace=kube")
     assert (code, out) == (0, 'context "phoenix" changed (state/kubeconfig)\n')
-    assert (await run(capsys, "get", "exp"))[2].startswith("no experiments in namespace kube")
-    assert (await run(capsys, "get", "exp", "--context", "lab"))[2].startswith("no experiments in namespace team")
+    assert (await run(capsys, "get", "exp"))[2].startswith("No resources found in kube namespace")
+    assert (await run(capsys, "get", "exp", "--context", "lab"))[2].startswith("No resources found in team namespace")
 
 
 async def test_config_shows_and_changes(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -114,8 +114,8 @@ async def test_a_plugin_of_kubectl_reads_kubectls_files_and_speaks_of_itself(
 ) -> None:
     (elsewhere / "state").symlink_to(ctl.state)
     monkeypatch.setenv("PHOENIX_KUBECTL_PLUGIN", "1")
-    assert (await run(capsys, "get", "exp"))[2].startswith("no experiments in namespace team")
+    assert (await run(capsys, "get", "exp"))[2].startswith("No resources found in team namespace")
     monkeypatch.setenv("KUBECONFIG", str(elsewhere / "none"))
-    assert (await run(capsys, "get", "exp"))[2] == "no experiments in namespace default\n"
+    assert (await run(capsys, "get", "exp"))[2] == "No resources found in default namespace.\n"
     (elsewhere / "state").unlink()
     assert "start one with `kubectl phoenix up`" in (await run(capsys, "get", "exp"))[2]

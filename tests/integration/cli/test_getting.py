@@ -54,7 +54,7 @@ async def test_names_that_are_not_there(world: Ctl) -> None:
     assert (await world("get", "exp", "none", "--ignore-not-found"))[:2] == (0, "")
     code, _, err = await world("get", "exp", "-n", "defaultt")
     assert (code, err) == (
-        0, 'no experiments in namespace defaultt: there is no such namespace; did you mean "default"?\n',
+        0, 'No resources found in defaultt namespace: there is no such namespace; did you mean "default"?\n',
     )  # fmt: skip
 
 

@@ -76,7 +76,7 @@ async def test_get_in_every_form(ctl: Ctl) -> None:
     assert names.split() == sorted(item.metadata.name for item in (await ctl.client.list(Experiment)).items)
     assert "aa" in (await ctl("get", "exp", "--field-selector", "metadata.name=aa"))[1]
     code, out, err = await ctl("get", "exp", "-l", "a=b")
-    assert (code, out, err) == (0, "", "no experiments in namespace default\n")
+    assert (code, out, err) == (0, "", "No resources found in default namespace.\n")
     code, _, err = await ctl("get", "exp", "htp-lean")
     assert code == 1
     assert 'there is no experiment "htp-lean" in namespace "default"\n  did you mean "http-lean"?' in err
