@@ -11,17 +11,16 @@ import logging
 import sys
 import uuid
 from contextlib import AsyncExitStack, suppress
-from pathlib import Path
 
 import aiohttp
 import uvloop
 from aiohttp import web
 
-from phoenix.aio.program import keep_heap, log_to_stderr, say, settle_collector
+from phoenix.aio.program import configured, keep_heap, log_to_stderr, say, settle_collector
 from phoenix.aio.signals import shutdown_event
 from phoenix.meter.answering import answering
 from phoenix.meter.backlog import Backlog
-from phoenix.meter.config import Address, Config, ConfigError, read_config
+from phoenix.meter.config import Address, Config, read_config
 from phoenix.meter.http import Health, otlp_app
 from phoenix.meter.meter import Meter, stamp_of
 from phoenix.meter.observer import Observer
@@ -40,14 +39,8 @@ def main(argv: list[str]) -> int:
         options = parser.parse_args(argv)
     except SystemExit as end:
         return 0 if end.code == 0 else 2
-    try:
-        config = read_config(Path(options.config).read_bytes())
-    except OSError as error:
-        say(f"{options.config}: cannot be read: {error.strerror}")
-        return 2
-    except ConfigError as error:
-        for fault in error.faults:
-            say(f"{options.config}: {fault}")
+    config = configured(options.config, read_config)
+    if config is None:
         return 2
     log_to_stderr()
     keep_heap()

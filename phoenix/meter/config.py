@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import quote
 
-from phoenix.aio.program import ConfigError as ConfigError
-from phoenix.aio.program import read_object
+from phoenix.aio.program import ConfigError, read_object
 from phoenix.meter.observation import Observation, read_observation
 from phoenix.meter.queries import AskedQuery
 from phoenix.otlp.errors import QueryError

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from phoenix.meter.config import Address, Config, ConfigError, read_config
+from phoenix.aio.program import ConfigError
+from phoenix.meter.config import Address, Config, read_config
 from phoenix.meter.queries import AskedQuery
 from phoenix.meter.variant import Stamp, Variant
 from phoenix.promql.syntax import parse
