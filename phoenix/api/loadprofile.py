@@ -102,6 +102,10 @@ class StressEvent(Model):
         return self
 
 
+_MOST_NAMES = 100_000
+"""Of what a cluster has beside its pods, which have a bound in points: all names are made before anything is sent."""
+
+
 class OtlpEmitter(Model):
     """Input as OTLP requests from modelled services."""
 
@@ -117,10 +121,14 @@ class OtlpEmitter(Model):
     zipf: float = Field(default=1.1, gt=0, description="exponent of the law by which routes and users are drawn")
     hosts: int | None = Field(default=None, ge=1, description="M2: hosts; absent: the size decides")
     processes: int | None = Field(default=None, ge=80, description="M2: processes a host, 80 of them settled")
-    namespaces: int | None = Field(default=None, ge=1, description="M3: namespaces; absent: the size decides")
-    deployments: int | None = Field(default=None, ge=1, description="M3: deployments; absent: the size decides")
+    namespaces: int | None = Field(
+        default=None, ge=1, le=_MOST_NAMES, description="M3: namespaces; absent: the size decides"
+    )
+    deployments: int | None = Field(
+        default=None, ge=1, le=_MOST_NAMES, description="M3: deployments; absent: the size decides"
+    )
     pods: int | None = Field(default=None, ge=1, description="M3: pods of all deployments; absent: the size decides")
-    nodes: int | None = Field(default=None, ge=1, description="M3: nodes; absent: the size decides")
+    nodes: int | None = Field(default=None, ge=1, le=_MOST_NAMES, description="M3: nodes; absent: the size decides")
     churn: Turnover | None = Field(default=None, description="processes are replaced by others with names of their own")
     resets: Turnover | None = Field(default=None, description="counters begin at zero again under the same names")
     phases: list[LoadPhase] = Field(default_factory=list, description="absent: one of factor 1 that never ends")

@@ -6,6 +6,7 @@ messages that say what would be right. Types are strict: `"3"` is no number, as 
 
 from __future__ import annotations
 
+import difflib
 import json
 from typing import Any
 
@@ -55,7 +56,10 @@ def _cause(details: ErrorDetails, node: FieldNode) -> Cause:
     code = details["type"]
     field = field_path(details["loc"], node)
     if code in _TYPES:
-        message = f"Invalid value: {shown(details['input'])}: must be {_TYPES[code]}, not {_type_of(details['input'])}"
+        message = (
+            f"Invalid value: {shown(details['input'])}: must be {_TYPES[code]}, not {_type_of(details['input'])}"
+            f"{_mended(code, details['input'], field)}"
+        )
         return Cause("FieldValueTypeInvalid", message, field)
     reason = _REASONS.get(code, "FieldValueInvalid")
     if reason == "FieldValueRequired":
@@ -63,8 +67,28 @@ def _cause(details: ErrorDetails, node: FieldNode) -> Cause:
     if reason == "FieldValueNotSupported":
         expected = str(details.get("ctx", {}).get("expected", "")).replace("'", '"')
         message = f"Unsupported value: {shown(details['input'])}: supported values: {expected.replace(' or ', ', ')}"
+        message += _nearest(details["input"], expected)
         return Cause(reason, message, field)
     return Cause(reason, f"Invalid value: {_given(details)}{_rule(details)}", field)
+
+
+def _mended(code: str, value: Any, field: str) -> str:
+    """How to write a value of the wrong type, where that is told by it."""
+    if code == "string_type" and isinstance(value, int | float) and not isinstance(value, bool):
+        unit = "" if field.startswith("metadata") else f", and a duration with its unit, such as {value}s"
+        return f': write "{value}" in quotes{unit}'
+    if code == "string_type" and isinstance(value, bool):
+        return f': write "{str(value).lower()}" in quotes'
+    if code in ("int_type", "float_type") and isinstance(value, str) and value.strip().isdecimal():
+        return f": write {value.strip()} without quotes"
+    return ""
+
+
+def _nearest(value: Any, expected: str) -> str:
+    """`; did you mean "Auto"?`, where one of the quoted names is near to what was given, whatever its case."""
+    names = {name.lower(): name for name in expected.split('"')[1::2]}
+    close = difflib.get_close_matches(value.lower(), names, n=1, cutoff=0.6) if isinstance(value, str) else []
+    return f'; did you mean "{names[close[0]]}"?' if close else ""
 
 
 def _given(details: ErrorDetails) -> str:
@@ -85,7 +109,7 @@ def _rule(details: ErrorDetails) -> str:
 
 def _as_demand(message: str) -> str:
     """Pydantic's sentence as a demand: `Input should be greater than 0` is `must be greater than 0`."""
-    head, found, tail = message.partition(" should ")
+    head, found, tail = message.replace(" after validation, not ", ", and has ").partition(" should ")
     return f"must {tail}" if found and head in ("Input", "String", "List", "Dictionary") else message
 
 

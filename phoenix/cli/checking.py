@@ -13,12 +13,15 @@ from phoenix.analysis.queries import check_signal, queries_of
 from phoenix.api.analysis import QueryEngine
 from phoenix.api.collector import Engine
 from phoenix.api.experiment import Experiment
+from phoenix.api.loadprofile import LoadProfile
 from phoenix.api.pipeline import NameRef, PipelineDeployment, PipelineSource, PipelineTemplate
 from phoenix.cli.catalogue import Catalogue
 from phoenix.cli.documents import schema_lines
 from phoenix.cli.errors import did_you_mean
 from phoenix.cli.fieldhints import unknown_field_lines
 from phoenix.cli.rendering import Planned, planned, render_planned, resolve_planned
+from phoenix.loadmodel.errors import LoadModelError
+from phoenix.loadmodel.expected import expected_streams
 from phoenix.manifest.objects import ManifestObject
 from phoenix.otlp.errors import QueryError
 from phoenix.pipelines.errors import Finding, PipelineError, Severity
@@ -56,6 +59,8 @@ def check(found: ManifestObject, catalogue: Catalogue) -> Report:
             findings += _pipelines(obj, obj.spec.engine, catalogue)
         case PipelineTemplate():
             findings += _template(obj)
+        case LoadProfile():
+            findings += _profile(obj)
     placed = tuple(dict.fromkeys((_place(found, item, catalogue), item) for item in findings))
     lines = {
         severity: [f"{where}: {found.ref}: {item}" for where, item in placed if item.severity is severity]
@@ -176,3 +181,13 @@ def _template(template: PipelineTemplate) -> Iterator[Finding]:
         # A template may be meant for a real collector: that the embedded engine cannot run it is no fault of its own.
         severity = Severity.WARNING if item.code == "InvalidPipeline" and "engine" in item.message else item.severity
         yield Finding(item.path, item.message, item.hint, item.code, severity)
+
+
+def _profile(profile: LoadProfile) -> Iterator[Finding]:
+    """At scale 1, as the server will say it in its status."""
+    if profile.spec.processes is not None:
+        return  # its limits are the kind's own
+    try:
+        expected_streams(profile.spec.otlp.to_wire())
+    except LoadModelError as error:
+        yield Finding("spec.otlp", "; ".join(fault.removeprefix("otlp: ") for fault in error.faults))

@@ -134,7 +134,7 @@ def test_types_are_strict_as_in_kubernetes() -> None:
         ("spec.source.load.seed", "TypeInvalid"),
     ]
     messages = [cause.message for cause in validate(Experiment, wire)]
-    assert 'Invalid value: "3": must be an integer, not a string' in messages
+    assert 'Invalid value: "3": must be an integer, not a string: write 3 without quotes' in messages
 
 
 def test_missing_unsupported_and_invalid_have_their_reasons() -> None:
