@@ -50,6 +50,8 @@ class Planned:
     """What is done to a payload: its times are set, then the template applied."""
 
     law: TimeLaw
+    timed: bytes
+    """the payload with its times set"""
     template: Template
     settled: bool
     """whether it is right for all payloads of its shape"""
@@ -68,6 +70,8 @@ class BySeries:
         self._generation = 0
         self._failures = 0
         self._agreed = 0
+        self.learning = False
+        """whether the last payload had series that were not all learned: a later one like it may be planned"""
 
     @property
     def believed(self) -> bool:
@@ -84,6 +88,7 @@ class BySeries:
 
     def plan(self, data: bytes) -> Planned | None:
         """What to do with a payload; None: it must be run."""
+        self.learning = False
         if self._failures >= _MOST_FAILURES:
             return None
         rows = self._series.read(data)
@@ -97,7 +102,7 @@ class BySeries:
         if times is None or timed is None:
             return None
         made = arrange(timed, rows, self._outcomes)
-        return None if made is None else Planned(times, made.template, made.settled)
+        return None if made is None else Planned(times, timed, made.template, made.settled)
 
     def _all_known(self, data: bytes, rows: Rows) -> bool:
         """Learn what is new; whether all is known now."""
@@ -111,7 +116,8 @@ class BySeries:
             self._failures += 1
             log.debug("%d series cannot be planned: %s", len(new), error)
             return False
-        return len(new) <= most
+        self.learning = len(new) > most
+        return not self.learning
 
     def _law(self, rows: Rows) -> TimeLaw | None:
         """How the times of a payload are set."""

@@ -150,7 +150,9 @@ class _Deciding:
             # NB: a payload that is new by shape may be known by its series; one that comes often as it is need not be.
             often = shape is None and self._strangers.often(metrics.encoded())
             if often or self._by_series.believed:
-                return self._do_by_series(metrics, self._by_series, shape)
+                by_series = self._do_by_series(metrics, self._by_series, shape)
+                if by_series is not None:
+                    return by_series
         if shape is None:
             return _ordinary(self._stages, metrics)[0], False
         if self not in shape.plans:
@@ -176,11 +178,13 @@ class _Deciding:
         return None if out is None else Metrics(out, None, template.points[-1], template.left)
 
     def _do_by_series(
-        self, metrics: Metrics, by_series: BySeries, shape: Shape | None = None
-    ) -> tuple[Metrics | None, bool]:
-        data = metrics.encoded()
-        found = by_series.plan(data)
-        done, out = found.template.apply(found.law.apply(data) or b"") if found else (False, None)
+        self, metrics: Metrics, by_series: BySeries, shape: Shape | None
+    ) -> tuple[Metrics | None, bool] | None:
+        """As `do`; None: it is nothing for plans by series, and may be planned by its shape."""
+        found = by_series.plan(metrics.encoded())
+        if found is None and not by_series.learning:
+            return None
+        done, out = found.template.apply(found.timed) if found else (False, None)
         if not found or not done:
             return _ordinary(self._stages, metrics)[0], False
         if by_series.believed:

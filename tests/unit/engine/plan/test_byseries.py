@@ -83,6 +83,20 @@ async def test_once_given_up_shapes_are_planned_again():
     assert [(await both.give(request(users(count=50))))[1] for _ in range(6)][-1] == 50
 
 
+async def test_what_cannot_be_put_together_by_series_is_planned_by_its_shape():
+    """Metrics that become one, of which one's points were to merge and the other's not."""
+    described = 'aggregate_on_attributes("sum") where metric.description == "a"'
+    both, rng = Both(DROP_USER, COMPACT, ("transform", f"metric_statements: ['{described}']")), random.Random(5)
+    for _ in range(12):
+        await both.give(request(some_users(rng)))
+    assert both.on.run._segments[0]._by_series.believed
+    message = request(users())
+    add_resource(message, users())
+    for resource, description in zip(message.resource_metrics, "ab", strict=True):
+        resource.scope_metrics[0].metrics[0].description = description
+    assert [(await both.give(later(message, tick, rng)))[1] for tick in range(6)][-1] == 8
+
+
 @pytest.mark.parametrize(
     "processors",
     [
