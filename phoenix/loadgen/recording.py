@@ -41,11 +41,15 @@ class RecordingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One request as it is in the file. `number`: from 1. `whole`: false for one that the end of the file cuts off."""
+    """One request as it is in the file. `number`: from 1.
+
+    `whole`: false for one that the end of the file, at byte `end`, cuts off.
+    """
 
     number: int
     data: bytes
     whole: bool = True
+    end: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +132,10 @@ class Recording:
                 looked += bool(first)
             if time.monotonic() > give_up_at:
                 return None
+        if not first and latest and self.request(latest[-1]) is None:
+            cut = latest[-1]
+            msg = f"{self.name}: is cut off at byte {cut.end}, within request {cut.number}: copy or record it again"
+            raise RecordingError(msg)
         if not first:
             msg = f"{self.name}: holds no metrics: record some with `phoenixctl record`"
             raise RecordingError(msg)
@@ -176,7 +184,8 @@ def _lines(file: BinaryIO, name: str) -> Iterator[Frame]:
             msg = f"{name}: line {number} is longer than {MAX_REQUEST_BYTES >> 20} MiB"
             raise RecordingError(msg)
         if line.strip():
-            yield Frame(number, line, line.endswith(b"\n"))
+            whole = line.endswith(b"\n")
+            yield Frame(number, line, whole, 0 if whole else file.tell())
 
 
 def _prefixed(file: BinaryIO, name: str) -> Iterator[Frame]:
@@ -189,7 +198,8 @@ def _prefixed(file: BinaryIO, name: str) -> Iterator[Frame]:
             msg = f"{name}: request {number} says it has {size} bytes: {what}"
             raise RecordingError(msg)
         data = file.read(size) if len(prefix) == _LENGTH_BYTES else b""
-        yield Frame(number, data, len(data) == size and len(prefix) == _LENGTH_BYTES)
+        whole = len(data) == size and len(prefix) == _LENGTH_BYTES
+        yield Frame(number, data, whole, 0 if whole else file.tell())
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,6 +114,10 @@ def test_faults_are_told_with_their_place(tmp_path: Path) -> None:
     (tmp_path / "b.jsonl").write_bytes(b'{"resourceSpans": []}\n')
     with pytest.raises(RecordingError, match="holds no metrics"):
         Recording(tmp_path, "b.jsonl").ends(within_s=60)
+    for name, whole in (("d.pb", prefixed(request(T0))), ("d.jsonl", lines(request(T0))[:-1])):
+        (tmp_path / name).write_bytes(whole[:-1])
+        with pytest.raises(RecordingError, match=f"{name}: is cut off at byte {len(whole) - 1}, within request 1"):
+            Recording(tmp_path, name).ends(within_s=60)
     (tmp_path / "c.jsonl.gz").write_bytes(b"not compressed")
     with pytest.raises(RecordingError, match="cannot be read further"):
         Recording(tmp_path, "c.jsonl.gz").ends(within_s=60)
