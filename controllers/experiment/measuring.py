@@ -147,8 +147,12 @@ class Measuring:
     async def _samples(self, experiment: Experiment, *, everything: bool) -> list[Sample]:
         """All samples of the run known here. `everything`: also those that came later than the settling windows."""
         cache = self._cache(experiment)
-        newest = max((sample.window_start for sample in cache.samples.values()), default=0)
-        since = max(0, newest - SETTLING_WINDOWS * window_nano(experiment.spec.timing))
+        told = {variant.name: 0 for variant in experiment.spec.variants}
+        for sample in cache.samples.values():
+            if sample.kind is SampleKind.OUTPUT:
+                told[sample.variant] = max(told.get(sample.variant, 0), sample.window_start)
+        # By the outputs, and the variant furthest behind: where a Prometheus answers, they are windows behind the rest.
+        since = max(0, min(told.values(), default=0) - SETTLING_WINDOWS * window_nano(experiment.spec.timing))
         fetched = await self._client.list_samples(
             experiment.metadata.namespace,
             experiment.metadata.name,

@@ -18,7 +18,7 @@ from phoenix.apimachinery.conditions import find_condition
 from phoenix.apimachinery.errors import Conflict
 from phoenix.apimachinery.meta import ObjectKey, ObjectMeta
 from phoenix.runtime.reconcile import Request
-from phoenix.samples.model import InputSample
+from phoenix.samples.model import InputSample, OutputSample
 from tests.contract.reconciler.suite import CancellingClient
 from tests.integration.controllers.world import World, deployment_wire
 
@@ -290,13 +290,28 @@ def sent_in(window: int) -> InputSample:
     )  # fmt: skip
 
 
+def metered(variant: str, window: int) -> OutputSample:
+    """What a meter tells of a window in which nothing came."""
+    return OutputSample(
+        run=1, host="a", variant=variant, window_start=window * 2_000_000_000, window_end=(window + 1) * 2_000_000_000,
+        instance="i", points=0, samples=0, bytes=0, requests=0, duplicates=0, late_points=0, max_lag_s=0.0, streams=0,
+        active_series=0, streams_by_last_window=[], active_series_by_last_window=[],
+    )  # fmt: skip
+
+
 async def test_samples_that_come_later_than_many_windows_count_in_the_end(earth: World) -> None:
     """A reporter that was cut off for a while sends late: a live analysis may lack that, the final one may not."""
     await earth.experiment()
     found = await until(earth, ExperimentPhase.RUNNING)
     measuring = Measuring(earth.client)
-    await earth.client.post_samples("default", "x", [sent_in(100)])
-    assert len(await measuring._samples(found, everything=False)) == 1
-    await earth.client.post_samples("default", "x", [sent_in(100 - SETTLING_WINDOWS - 1)])
-    assert len(await measuring._samples(found, everything=False)) == 1
-    assert len(await measuring._samples(found, everything=True)) == 2
+    early = 100 - SETTLING_WINDOWS - 1
+    await earth.client.post_samples("default", "x", [sent_in(100), metered("baseline", 100)])
+    assert len(await measuring._samples(found, everything=False)) == 2
+    # Outputs of a variant may be windows behind all the rest: they are not passed over.
+    await earth.client.post_samples("default", "x", [metered("lean", early)])
+    assert len(await measuring._samples(found, everything=False)) == 3
+    await earth.client.post_samples("default", "x", [metered("lean", 100)])
+    assert len(await measuring._samples(found, everything=False)) == 4
+    await earth.client.post_samples("default", "x", [sent_in(early)])
+    assert len(await measuring._samples(found, everything=False)) == 4
+    assert len(await measuring._samples(found, everything=True)) == 5
