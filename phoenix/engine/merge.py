@@ -107,8 +107,12 @@ def _merge_exponential(group: list[Any], _how: str) -> None:
         first.exemplars.extend(point.exemplars)
 
 
+_MOST_BUCKETS = 1 << 20
+"""With the empty ones between; SDKs send some hundred. More would be a sender's way to all of the memory."""
+
+
 def _merge_buckets(into: Any, source: Any) -> None:
-    """Add the buckets of the same scale.
+    """Add the buckets of the same scale. Raises ValueError where they are too far apart.
 
     NB: with unequal offsets this is what the Collector does, whose result is not always the sum: lower buckets are put
     before the others without the gap between them, and empty ones at the front go without the offset following.
@@ -120,6 +124,9 @@ def _merge_buckets(into: Any, source: Any) -> None:
         at = source.offset - into.offset
         if any(more):
             last = len(more) if at == 0 else max(index for index, count in enumerate(more) if count) + 1
+            if at + last > _MOST_BUCKETS:
+                msg = f"exponential histograms whose buckets are {at:,} apart cannot be added at one scale"
+                raise ValueError(msg)
             counts += [0] * (at + last - len(counts))
         for index, count in enumerate(more):
             if count:

@@ -11,7 +11,7 @@ import contextlib
 import functools
 import re
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -209,7 +209,7 @@ class GrpcSender:
             self._call.future, body, timeout=self._config.timeout_s or None, metadata=self._config.headers or None,
             wait_for_ready=self._config.wait_for_ready,
         )  # fmt: skip
-        call = begin() if len(body) < _INLINE_BYTES else await asyncio.to_thread(begin)
+        call = begin() if len(body) < _INLINE_BYTES else await _begun(begin)
         await _end(call)
         if call.code().name != "OK":
             raise _refused(self._config.target, call)
@@ -232,6 +232,16 @@ def _read(target: str, answer: bytes) -> ExportMetricsServiceResponse:
         msg = f"{target}: INTERNAL: the answer is no ExportMetricsServiceResponse; is it an OTLP receiver?"
         raise SendError(msg, retryable=False) from error
     return response
+
+
+async def _begun(begin: Callable[[], Any]) -> Any:
+    """The call, begun in a thread as compressing takes long; one that nobody waits for any more is ended."""
+    beginning = asyncio.get_running_loop().run_in_executor(None, begin)
+    try:
+        return await asyncio.shield(beginning)
+    except asyncio.CancelledError:
+        beginning.add_done_callback(lambda begun: begun.cancelled() or begun.exception() or begun.result().cancel())
+        raise
 
 
 async def _end(call: Any) -> None:

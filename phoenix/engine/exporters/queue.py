@@ -112,6 +112,11 @@ class _Item:
     points: int
     done: asyncio.Future[None] | None
 
+    def give_up(self) -> None:
+        """Tell whoever still waits for the outcome that there is none."""
+        if self.done is not None and not self.done.done():
+            self.done.set_exception(ConsumeError("the exporter was shut down before this was sent"))
+
 
 class QueuedExporter:
     """Queue, retry and sender in one lifecycle: an exporter that sends over a network."""
@@ -194,6 +199,8 @@ class QueuedExporter:
             await self._tasks.close()
             if self._items:
                 lost = sum(item.points for item in self._items)
+                for item in self._items:
+                    item.give_up()
                 self._items.clear()
                 self._size = 0
                 self._failed.add(lost)
@@ -217,6 +224,7 @@ class QueuedExporter:
                 else:
                     self._log.error("export failed points=%d error=%s", item.points, error)
             finally:
+                item.give_up()  # nothing, but where this was cancelled
                 # Only now: an item counts against the capacity until it is delivered or given up.
                 async with self._changed:
                     self._size -= item.points if self._queue.by_items else 1

@@ -1,10 +1,13 @@
 """Arithmetic of exponential histograms where indexes are far from zero, as they are at the scale SDKs begin with."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from opentelemetry.proto.metrics.v1.metrics_pb2 import ExponentialHistogramDataPoint
+from opentelemetry.proto.metrics.v1.metrics_pb2 import ExponentialHistogramDataPoint, Metric
 
 from phoenix.engine.exponential import Buckets, add
+from phoenix.engine.merge import merge_points
+from phoenix.engine.ottl.functions.distributions import _bound
 from tests.unit.engine.harness import through
 from tests.unit.engine.otlp import number_metric, request
 
@@ -32,6 +35,20 @@ def test_a_point_that_counted_only_zeros_is_added_at_once_however_far_the_others
     add(so_far, ExponentialHistogramDataPoint(scale=20, count=2, zero_count=2))
     assert (so_far.scale, so_far.count, so_far.zero_count) == (20, 3, 2)
     assert (so_far.positive.offset, list(so_far.positive.bucket_counts)) == (-(2**31), [1])
+
+
+def test_buckets_too_far_apart_for_memory_are_refused():
+    metric = Metric()
+    for offset in (-(2**31), 2**31 - 1):
+        point = metric.exponential_histogram.data_points.add(scale=20, count=1)
+        point.positive.offset = offset
+        point.positive.bucket_counts.append(1)
+    with pytest.raises(ValueError, match="4,294,967,295 apart"):
+        merge_points(metric, "sum")
+
+
+def test_bounds_at_a_scale_that_no_sender_means():
+    assert [_bound(index, -(2**31)) for index in (-1, 0, 1)] == [0.0, 1.0, float("inf")]
 
 
 async def test_buckets_that_counted_very_much_are_spread_at_random_without_a_draw_for_each():

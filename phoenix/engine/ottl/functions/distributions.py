@@ -134,7 +134,9 @@ def _bound(index: int, scale: int) -> float:
     """The lower bound of a bucket of an exponential histogram; infinite beyond what a double holds."""
     try:
         if scale <= 0:
-            return math.ldexp(1, index << -scale)
+            return math.ldexp(
+                1, index << min(-scale, 12)
+            )  # 2^12 and more are beyond a double, whatever the sender wrote
         return math.exp(index * math.ldexp(math.log(2), -scale))
     except OverflowError:
         return math.inf
