@@ -1,4 +1,4 @@
-"""The judgement: samples in, results and a verdict out. Pure; over 10 ms of work runs in a child process.
+"""The judgement: samples in, results and a verdict out. Pure; its caller runs it in a thread, as it may take 50 ms.
 
 Per candidate, the first that holds: Invalid (the measurement cannot be trusted), Reject (a criterion failed, or it made
 duplicates), Inconclusive (a criterion cannot be told), Promote. For the run: Promote if any candidate is, the one that

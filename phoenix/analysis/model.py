@@ -1,4 +1,4 @@
-"""What the analysis takes and gives. Both cross a process boundary as JSON (`python -m phoenix.analysis`)."""
+"""What the analysis takes and gives."""
 
 from __future__ import annotations
 
