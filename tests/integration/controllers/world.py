@@ -232,7 +232,7 @@ async def _quietly(reconciler: ExperimentReconciler | PipelineDeploymentReconcil
 async def world(state: Path) -> AsyncIterator[World]:
     """A world with one host `a` and the profile."""
     async with (
-        ApiServer(ServerConfig(state=state, port=0)),
+        ApiServer(ServerConfig(state=state, port=0, tls=False)),
         HttpClient(ClientConfig.from_endpoint_file(state / "endpoint.json")) as client,
     ):
         made = World(client)
