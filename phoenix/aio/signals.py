@@ -8,12 +8,12 @@ import signal
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-def shutdown_event(loop: asyncio.AbstractEventLoop | None = None) -> asyncio.Event:
+def shutdown_event() -> asyncio.Event:
     """An event set by the first SIGTERM or SIGINT. Call once, in the main thread, with the loop running.
 
     The second signal has its default effect again, so that somebody who waits in vain can still end the program.
     """
-    loop = loop or asyncio.get_running_loop()
+    loop = asyncio.get_running_loop()
     event = asyncio.Event()
 
     def stop() -> None:

@@ -17,7 +17,6 @@ async def on_conflict(
     *,
     attempts: int = 5,
     clock: Clock = SYSTEM_CLOCK,
-    backoff: Backoff | None = None,
 ) -> T:
     """Call `attempt`, which reads, changes and writes, until it meets no Conflict; its result.
 
@@ -26,7 +25,7 @@ async def on_conflict(
     Raises:
         Conflict, AlreadyExists: that of the last attempt.
     """
-    wait = backoff or Backoff(0.01, 1.0)
+    wait = Backoff(0.01, 1.0)
     for _ in range(attempts - 1):
         try:
             return await attempt()

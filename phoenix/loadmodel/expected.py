@@ -69,16 +69,13 @@ def checked_seating(model: LoadModel[Any]) -> Seating:
     return seating
 
 
-def count_run(
-    model: LoadModel[Any], *, interval_ns: int, ticks: int, first: int = 0, ticks_per_window: int = 2
-) -> RunCount:
+def count_run(model: LoadModel[Any], *, interval_ns: int, ticks: int, ticks_per_window: int = 2) -> RunCount:
     """What windows of ticks and all of them together have.
 
     Args:
         model: scaled.
         interval_ns: time between ticks.
         ticks: how many are counted.
-        first: the first one counted; those before it (a warm-up) happen uncounted.
         ticks_per_window: the last window may have fewer.
 
     Raises:
@@ -88,8 +85,8 @@ def count_run(
     timeline, union = Timeline(seating, model.dynamics, interval_ns), Census(seating)
     windows: list[WindowCount] = []
     points = 0
-    for start in range(first, first + ticks, ticks_per_window):
-        part = range(start, min(start + ticks_per_window, first + ticks))
+    for start in range(0, ticks, ticks_per_window):
+        part = range(start, min(start + ticks_per_window, ticks))
         window, census = 0, Census(seating)
         for tick in part:
             timeline.step(tick)

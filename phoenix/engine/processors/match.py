@@ -42,7 +42,7 @@ def _pattern(section: Section, key: str, source: str) -> Pattern | None:
         return None
 
 
-def parse_match(parent: Section, key: str, *, names_key: str = "metric_names") -> Match | None:
+def parse_match(parent: Section, key: str) -> Match | None:
     """Read `include` or `exclude`; None where it is not written."""
     section = parent.section(key)
     if not parent.has(key):
@@ -51,7 +51,7 @@ def parse_match(parent: Section, key: str, *, names_key: str = "metric_names") -
         section.fault("match_type", "match_type expr is not implemented by the Embedded engine", OTELCOL)
         return None
     regexp = section.choice("match_type", ("strict", "regexp"), "strict") == "regexp"
-    names = _texts(section, names_key, regexp)
+    names = _texts(section, "metric_names", regexp)
     if section.has("attributes"):
         section.fault(
             "attributes", '"attributes" are not valid for metrics', "use a transform or filter with a condition"
@@ -65,7 +65,7 @@ def parse_match(parent: Section, key: str, *, names_key: str = "metric_names") -
     section.unsupported("libraries", "services", "span_names", "log_bodies")
     section.close()
     if names is None:
-        section.fault("", "matches nothing in particular", f"write {names_key}")
+        section.fault("", "matches nothing in particular", "write metric_names")
         return None
     return Match(names)
 
