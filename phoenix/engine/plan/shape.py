@@ -104,7 +104,7 @@ class Shapes:
     """The shapes of the payloads that come to one place. Of two threads asking at once the second gets None.
 
     Args:
-        later: has a shape read, which takes 20 µs a point; so that no payload waits for it, preferably elsewhere.
+        later: has a shape read, which takes 1 to 6 µs a point; so that no payload waits for it, preferably elsewhere.
         max_bytes: bound on the payloads kept.
     """
 
