@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 
+from tests.order import dealt
 from tests.skips import SKIPS, reviewed_skips
 
 # One worker runs tests of gRPC and tests that fork: gRPC's handlers at a fork abort the child. No program of Phoenix's
@@ -18,6 +19,16 @@ hypothesis.settings.register_profile("phoenix", deadline=None, suppress_health_c
 hypothesis.settings.load_profile("phoenix")
 
 _skipped: dict[str, str] = {}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if workers := getattr(config, "workerinput", {}).get("workercount", 0):
+        items[:] = dealt(items, workers, lambda item: item.nodeid.partition("::")[0], alone=_alone)
+
+
+def _alone(item: pytest.Item) -> bool:
+    """Whether it has a Phoenix of its own, and so shares no fixture with others of its file."""
+    return "phoenix" in getattr(item, "fixturenames", ())
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
