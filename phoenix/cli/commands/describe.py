@@ -23,7 +23,10 @@ from phoenix.cli.session import Session
 from phoenix.client.apply import LAST_APPLIED
 from phoenix.client.http import HttpClient
 
-DESCRIPTION = "Show everything about objects: spec, status, conditions, results, and their events with their data."
+DESCRIPTION = (
+    "Show everything about objects: spec, status, results, conditions, and their events with their data. Of an\n"
+    "experiment first what came of it: the verdict, and of a rejected candidate each cause with what to change."
+)
 EXAMPLES = """
 phoenixctl describe experiment http-lean
 phoenixctl describe pd/edge
