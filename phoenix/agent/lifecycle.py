@@ -264,7 +264,7 @@ def _reject(state: State, reason: str, message: str, now: float) -> State:
 def _backoff(state: State, desired: Desired, now: float) -> Step:
     if desired.config_hash not in (state.target, state.rejected.config_hash):
         return _launch(state, desired, now)  # a new configuration need not wait for the old one's sins
-    if now < state.retry_at:
+    if state.since <= now < state.retry_at:  # a clock set back must not make it wait for as long
         return state, ()
     starting = replace(state, phase=Phase.STARTING, since=now, reason="Starting", restarts=state.restarts + 1)
     return starting, (Action.RESTART,)

@@ -100,6 +100,9 @@ class Compactor:
             except WriteFailed as error:
                 _LOGGER.warning("compaction failed, will try again: %s", error)
                 await asyncio.sleep(self._retention.check_s)
+            except Exception:  # a defect: without compaction the file would grow for ever, and nobody would know why
+                _LOGGER.exception("compaction failed, will try again")
+                await asyncio.sleep(self._retention.check_s)
 
     async def run_once(self) -> None:
         """Compact as far as retention allows. Raises WriteFailed; batches done before stay done.

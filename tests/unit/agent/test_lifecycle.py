@@ -124,6 +124,8 @@ def test_backoff_ends_by_time_or_by_another_configuration() -> None:
     assert (after.phase, after.restarts, after.failures, actions) == (Phase.STARTING, 1, 3, ["Restart"])
     after, actions = go(waiting, NONE, NEW, now=101.0)
     assert (after.phase, after.failures, actions) == (Phase.STARTING, 0, ["Start"])
+    after, actions = go(waiting, NONE, WANT, now=50.0)
+    assert (after.phase, actions) == (Phase.STARTING, ["Restart"]), "a clock that was set back is no reason to wait"
 
 
 def test_a_change_starts_beside_then_promotes() -> None:
