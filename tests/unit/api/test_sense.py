@@ -69,7 +69,7 @@ SENSELESS: list[tuple[type[Resource], dict[str, Any], str, str]] = [
     (LoadProfile, {"otlp": {"events": [{"kind": "ErrorBurst", "count": 3}]}}, "spec.otlp.events[0]", "leave it out"),
     (LoadProfile, {"otlp": {"model": "M3", "deployments": 10**12}}, "spec.otlp.deployments", "equal to 100000"),
     (LoadProfile, {"otlp": {"model": "m1"}}, "spec.otlp.model", 'did you mean "M1"?'),
-    (Experiment, {"engine": "embeded"}, "spec.engine", 'did you mean "Embedded"?'),
+    (Experiment, {"engine": "Embeddd"}, "spec.engine", 'did you mean "Embedded"?'),
     (Experiment, {"timing": {"duration": 60}}, "spec.timing.duration", "with its unit, such as 60s"),
     (Experiment, {"cost": {"hosts": "3"}}, "spec.cost.hosts", "write 3 without quotes"),
     (Experiment, source(prometheus={"targets": []}), "spec.source.prometheus.targets", "at least 1 item, and has 0"),
