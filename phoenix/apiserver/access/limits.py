@@ -31,7 +31,8 @@ class Limiter:
     def __init__(self, limits: Limits, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._limits = limits
         self._clock = clock
-        # NB: bounded: the user not heard for longest goes first, and begins with a full bucket when he comes back.
+        # NB: bounded: the user not heard for longest goes first, and begins with a full bucket when he comes back. Who has
+        # watches open stays, or they would count for nobody; his connections are bound enough.
         self._users: OrderedDict[str, _User] = OrderedDict()
         self.reads = 0
         self.writes = 0
@@ -55,6 +56,8 @@ class Limiter:
             user = self._users.get(entry.caller.identity.name)
             if user is not None and user.watches:
                 user.watches -= 1
+                if not user.watches and len(self._users) > _MOST_USERS:
+                    del self._users[entry.caller.identity.name]
         elif entry.writes:
             self.writes -= 1
         else:
@@ -88,8 +91,10 @@ class Limiter:
         name = caller.identity.name
         user = self._users.get(name)
         if user is None:
-            while len(self._users) >= _MOST_USERS:
-                self._users.popitem(last=False)
+            if len(self._users) >= _MOST_USERS:
+                gone = next((known for known, other in self._users.items() if not other.watches), None)
+                if gone is not None:
+                    del self._users[gone]
             user = self._users[name] = _User(self._limits.user_burst, self._clock())
         else:
             self._users.move_to_end(name)

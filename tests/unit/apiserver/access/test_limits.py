@@ -87,4 +87,22 @@ def test_the_table_of_users_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(1, 10):
         limiter.enter(entry(f"user{number}"))
     assert limiter.users == 3
-    limiter.leave(watch)  # of a user who was forgotten meanwhile
+    with pytest.raises(TooManyRequests):
+        limiter.enter(watch)  # its user had his one request a second, and was not forgotten
+
+
+def test_who_has_watches_open_is_not_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MOST_USERS", 3)
+    limiter = Limiter(Limits(user_watches=1, user_rate=0))
+    watches = [entry(f"user{number}", long=True) for number in range(5)]
+    for watch in watches:
+        limiter.enter(watch)
+    limiter.enter(entry("another"))
+    for watch in watches:
+        with pytest.raises(TooManyRequests, match="has 1 watches open already"):
+            limiter.enter(watch)
+    for watch in watches:
+        limiter.leave(watch)
+    assert limiter.users == 3
+    for watch in watches:
+        limiter.enter(watch)
