@@ -31,8 +31,8 @@ class Limiter:
     def __init__(self, limits: Limits, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._limits = limits
         self._clock = clock
-        # NB: bounded: the user not heard for longest goes first, and begins with a full bucket when he comes back. Who has
-        # watches open stays, or they would count for nobody; his connections are bound enough.
+        # NB: bounded: the user not heard for longest goes first, and begins with a full bucket when he comes back. Who
+        # has watches open stays, or they would count for nobody; his connections are bound enough.
         self._users: OrderedDict[str, _User] = OrderedDict()
         self.reads = 0
         self.writes = 0
