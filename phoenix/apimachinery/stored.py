@@ -30,7 +30,9 @@ def _unbounded(schema: Any) -> Any:
         return schema
     kind = schema["type"]
     if kind == "function-after" and _is_of_a_model(schema):
-        return _unbounded(schema["schema"])
+        below = _unbounded(schema["schema"])
+        # NB: a model that is used in two places is referred to by the name of its outermost rule.
+        return {**below, "ref": schema["ref"]} if "ref" in schema else below
     found = {key: value for key, value in schema.items() if not (kind in _BOUNDED and key in _BOUNDS)}
     for key in _BELOW & found.keys():
         found[key] = _unbounded(found[key])
