@@ -12,7 +12,6 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 
 from phoenix.engine.errors import BadData
 from phoenix.engine.plan.shape import Shape
-from phoenix.engine.scan import count_points
 
 
 def points_of(metric: Metric) -> int:
@@ -28,6 +27,15 @@ def _points_of_request(request: ExportMetricsServiceRequest) -> int:
         for scope in resource.scope_metrics
         for metric in scope.metrics
     )
+
+
+def _decoded(data: bytes) -> ExportMetricsServiceRequest:
+    try:
+        request: ExportMetricsServiceRequest = ExportMetricsServiceRequest.FromString(data)
+    except DecodeError as error:
+        msg = f"the request is no ExportMetricsServiceRequest: {error}"
+        raise BadData(msg) from error
+    return request
 
 
 class Metrics:
@@ -54,12 +62,19 @@ class Metrics:
 
     @classmethod
     def received(cls, data: bytes, shape: Shape | None = None) -> Metrics:
-        """Take bytes from the wire and count their points, unless their shape tells how many there are.
+        """Take bytes from the wire and count their points.
+
+        They are decoded for that, and to refuse what does not decode, even where nobody later looks inside; not kept
+        decoded, which takes several times the memory.
+
+        Args:
+            data: the request.
+            shape: its shape, if other requests of it have been received: they decode, and it tells the points.
 
         Raises:
-            BadData: the frame is not that of a metrics request.
+            BadData: it is no metrics request.
         """
-        return cls(data, None, shape.points if shape else count_points(data), shape)
+        return cls(data, None, shape.points if shape else _points_of_request(_decoded(data)), shape)
 
     @classmethod
     def of(cls, message: ExportMetricsServiceRequest) -> Metrics:
@@ -95,11 +110,7 @@ class Metrics:
             BadData: the bytes do not decode.
         """
         if self._message is None:
-            try:
-                self._message = ExportMetricsServiceRequest.FromString(self._data or b"")
-            except DecodeError as error:
-                msg = f"the request is no ExportMetricsServiceRequest: {error}"
-                raise BadData(msg) from error
+            self._message = _decoded(self._data or b"")
         return self._message
 
     def mutable(self) -> ExportMetricsServiceRequest:

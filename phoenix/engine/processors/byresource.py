@@ -1,6 +1,7 @@
 """Processors that change resources alone: done to the bytes of each resource, once for each; its points are not read.
 
-What is inside scopes passes as it came, as it does in a pipeline without processors.
+What is inside scopes passes as it came, as it does in a pipeline without processors: receivers have refused what does
+not decode.
 """
 
 from __future__ import annotations

@@ -42,7 +42,12 @@ class Intake:
             raise Unreadable(str(error)) from error
 
     def _received(self, body: bytes) -> Metrics:
-        return Metrics.received(body, self._shapes.find(body))
+        shape = self._shapes.find(body)
+        if shape is None or self in shape.plans:
+            return Metrics.received(body, shape)
+        metrics = Metrics.received(body)  # NB: a shape may be read from what does not decode
+        metrics.shape, shape.plans[self] = shape, True
+        return metrics
 
     async def hand_on(self, metrics: Metrics) -> None:
         """Give them to the pipeline, unless there are none.
