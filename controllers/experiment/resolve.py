@@ -16,7 +16,9 @@ from phoenix.api.host import Host
 from phoenix.api.loadprofile import LoadProfile
 from phoenix.api.pipeline import DeploymentMeasurement, PipelineTemplate
 from phoenix.api.pricebook import PriceBook
+from phoenix.api.schema import validate
 from phoenix.apimachinery.conditions import is_true
+from phoenix.apimachinery.meta import Resource
 from phoenix.engine import VERSION, check, grpcextra
 from phoenix.otlp.errors import QueryError
 from phoenix.pipelines.engines import choose_engine, engine_version
@@ -75,13 +77,22 @@ def find_template(name: str, templates: Sequence[PipelineTemplate], path: str) -
     """The template of this name or alias. Raises Unresolved."""
     for template in templates:
         if name == template.metadata.name or name in template.spec.aliases:
+            check_rules(template)
             return template
     names = [template.metadata.name for template in templates]
     raise Unresolved("TemplateNotFound", f'{path}: no PipelineTemplate "{name}"{suggestion(name, names)}')
 
 
+def check_rules(obj: Resource) -> None:
+    """Raises Unresolved: what was stored by wider rules breaks those of today, by which its children are made."""
+    if causes := validate(type(obj), obj.to_wire()):
+        faults = "; ".join(f"{cause.field}: {cause.message}" for cause in causes)
+        raise Unresolved("BreaksNewerRules", f"{obj.ref}: {faults}")
+
+
 def resolve_experiment(experiment: Experiment, catalogue: Catalogue) -> Resolution:
     """Pin everything. Raises Unresolved with the first thing that is wrong."""
+    check_rules(experiment)
     hosts = matching_hosts(experiment, catalogue.hosts)
     of_run = [host for host in catalogue.hosts if host.metadata.name in hosts]
     query_engine = _check_queries(experiment, of_run)
@@ -220,6 +231,7 @@ def _profile(experiment: Experiment, profiles: Sequence[LoadProfile]) -> dict[st
     name = load.profile_ref.name
     for profile in profiles:
         if name == profile.metadata.name or name in profile.spec.aliases:
+            check_rules(profile)
             return profile.spec.to_wire()
     names = [profile.metadata.name for profile in profiles]
     path = "spec.source.load.profileRef.name"

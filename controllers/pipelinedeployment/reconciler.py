@@ -280,6 +280,7 @@ class PipelineDeploymentReconciler:
             await self._client.update(new)
             return ""
         measurement = deployment.spec.measurement
+        deadline = deployment.spec.progress_deadline  # NB: of none, which older rules allowed, no Collector can be made
         labels = {**deployment.metadata.labels, LABEL_DEPLOYMENT: deployment.metadata.name, LABEL_HOST: change.host}
         collector = Collector(
             metadata=ObjectMeta(
@@ -294,7 +295,7 @@ class PipelineDeploymentReconciler:
                     **spec,
                     "host": change.host,
                     "role": str(CollectorRole.VARIANT if measurement else CollectorRole.DEPLOYMENT),
-                    "progressDeadline": deployment.spec.progress_deadline,
+                    **({"progressDeadline": deadline} if deadline.seconds else {}),
                 }
             ),
         )

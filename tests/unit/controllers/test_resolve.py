@@ -1,5 +1,6 @@
 """What cannot run is refused before anything does, with its field; what is only not measured may stay."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +9,9 @@ from controllers.experiment.resolve import Catalogue, Unresolved, resolve_experi
 from phoenix.api.collector import Engine
 from phoenix.api.experiment import Experiment
 from phoenix.api.host import Host, HostEngine, HostStatus
-from phoenix.api.sources import ExperimentSource, OtlpSource
+from phoenix.api.loadprofile import LoadProfile
+from phoenix.api.pipeline import NameRef
+from phoenix.api.sources import ExperimentSource, LoadSource, OtlpSource
 from phoenix.apimachinery.conditions import Condition, ConditionStatus
 from phoenix.apimachinery.meta import ObjectMeta
 from phoenix.engine import grpcextra
@@ -76,6 +79,20 @@ def test_a_grpc_port_wants_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Unresolved, match=r"spec\.source\.otlp\.grpcPort: .*pip install") as refused:
         resolve_experiment(asked, CATALOGUE)
     assert refused.value.reason == "ConfigInvalid"
+
+
+def test_what_older_rules_allowed_is_refused_with_its_field_before_a_child_is_made_of_it() -> None:
+    wire = experiment(config(), "Keep").to_wire()
+    asked = Experiment.from_stored({**wire, "spec": {**wire["spec"], "timing": {"progressDeadline": "0s"}}})
+    with pytest.raises(Unresolved, match=r"experiment/x: spec\.timing: .*progressDeadline must be longer") as refused:
+        resolve_experiment(asked, CATALOGUE)
+    assert refused.value.reason == "BreaksNewerRules"
+    profile = LoadProfile.from_stored({"metadata": {"name": "old"}, "spec": {"maxDuration": "0s"}})
+    asked = experiment(config(), "Keep")
+    asked.spec.source = ExperimentSource(load=LoadSource(profile_ref=NameRef(name="old")))
+    with pytest.raises(Unresolved, match=r"loadprofile/old: spec.*maxDuration must be longer") as refused:
+        resolve_experiment(asked, replace(CATALOGUE, profiles=[profile]))
+    assert refused.value.reason == "BreaksNewerRules"
 
 
 def test_two_protocols_have_two_ports() -> None:
