@@ -53,7 +53,7 @@ class PlannedRun:
             ConsumeError: a processor or the next consumer refused.
         """
         async with self._one_at_a_time:
-            known = self._light or (metrics.shape is not None and self._segments[0].knows(metrics.shape))
+            known = self._light or (metrics.shape is not None and metrics.shape.plans.get(self, False))
             if metrics.points < (_INLINE_PLANNED_POINTS if known else _INLINE_POINTS):
                 result = self._work(metrics)
             else:
@@ -62,13 +62,15 @@ class PlannedRun:
             await self._next.consume(result)
 
     def _work(self, metrics: Metrics) -> Metrics | None:
-        points, by_plan = metrics.points, True
+        points, shape, by_plan = metrics.points, metrics.shape, True
         left: Metrics | None = metrics
         for segment in self._segments:
             if left is None:
                 break
             left, planned = segment.do(left)
             by_plan = by_plan and planned
+        if shape is not None:
+            shape.plans[self] = by_plan  # all of the way, not only its first segment's
         if by_plan:
             self._planned.add(points)
         return left

@@ -54,9 +54,6 @@ class Stage:
 class Segment(Protocol):
     """Some processors of a run, one behind the other."""
 
-    def knows(self, shape: Shape) -> bool:
-        """Whether payloads of the shape go by plan."""
-
     def do(self, metrics: Metrics) -> tuple[Metrics | None, bool]:
         """(what is left of a request, whether that was by plan).
 
@@ -123,9 +120,6 @@ class _OfResources:
     def __init__(self, stages: Sequence[Stage]) -> None:
         self._stages = stages
 
-    def knows(self, shape: Shape) -> bool:
-        return True
-
     def do(self, metrics: Metrics) -> tuple[Metrics | None, bool]:
         return _ordinary(self._stages, metrics)[0], True
 
@@ -140,9 +134,6 @@ class _Deciding:
         tracers = [stage.series_tracer for stage in stages]
         self._by_series = BySeries(tracers) if shapes is not None and steps_allow(tracers) else None
         self._strangers = Strangers()
-
-    def knows(self, shape: Shape) -> bool:
-        return shape.plans.get(self) is not None
 
     def do(self, metrics: Metrics) -> tuple[Metrics | None, bool]:
         shape = _shape(metrics, self._shapes)
@@ -238,9 +229,6 @@ class _Remembering:
         self._shapes = shapes
         self._by_rows = StreamRows(in_place)
         self._strangers = Strangers()
-
-    def knows(self, shape: Shape) -> bool:
-        return shape.plans.get(self) not in (None, _SEEN)
 
     def _bound(self, metrics: Metrics) -> Any:
         """What the stage works on of a request; None: it goes the ordinary way."""

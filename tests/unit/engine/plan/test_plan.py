@@ -1,6 +1,7 @@
 """Plans give, byte for byte, what the processors give; and where they cannot, the processors run."""
 
 import random
+import threading
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +12,7 @@ from phoenix.engine.plan.shape import Shapes, read
 from phoenix.loadmodel.emitter import Emitter
 from phoenix.loadmodel.load import Load
 from tests.unit.engine.otlp import DELTA, T0, add_resource, histogram, number_metric, request
-from tests.unit.engine.plan.harness import Both
+from tests.unit.engine.plan.harness import Both, Run
 
 DROP_USER = ("attributes", "actions: [{key: user, action: delete}]")
 ADD_UP = ("transform", "metric_statements: [{context: metric, statements: ['aggregate_on_attributes(\"sum\")']}]")
@@ -56,6 +57,32 @@ async def run_ticks(both, message, ticks=5):
 
 async def test_the_third_payload_of_a_shape_goes_by_plan():
     assert await run_ticks(Both(DROP_USER, ADD_UP), request(users())) == [0, 0, 4, 4, 4]
+
+
+class Watched:
+    """A segment; where it works, and, if it is `lost`, without plan whatever it is given."""
+
+    def __init__(self, segment, *, lost):
+        self.segment, self.lost, self.inline = segment, lost, []
+
+    def do(self, metrics):
+        self.inline.append(threading.current_thread() is threading.main_thread())
+        left, planned = self.segment.do(metrics)
+        return left, planned and not self.lost
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["all by plan", "the second never"])
+async def test_large_requests_stay_on_the_loop_only_where_all_of_the_way_is_by_plan(monkeypatch, lost):
+    monkeypatch.setattr("phoenix.engine.plan.run._INLINE_POINTS", 0)
+    run = Run([DROP_USER], plan=True)
+    (first,) = run.run._segments
+    # NB: behind it a segment that keeps what it knows elsewhere, so that shapes tell it apart.
+    (other,) = Run([ADD_UP], plan=True).run._segments
+    run.run._segments = [first, second := Watched(other, lost=lost)]
+    for tick in range(6):
+        await run.give(later(request(users()), tick, random.Random(tick)).SerializeToString())
+    assert second.inline[:3] == [False] * 3
+    assert second.inline[-1] is not lost
 
 
 @pytest.mark.parametrize("size", ["S", "M"])
