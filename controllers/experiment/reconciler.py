@@ -204,8 +204,6 @@ class ExperimentReconciler:
         if children.meters:
             return ""
         meter = observing_meter(experiment, experiment.status.hosts[0], timeline)
-        if timeline.measure_from <= self._clock.now():  # about the past: no later step begins it
-            await self._tell_measuring(experiment)
         return await self._create(experiment, meter)
 
     async def _tell_measuring(self, experiment: Experiment) -> None:
@@ -258,6 +256,8 @@ class ExperimentReconciler:
     async def _conclude(self, experiment: Experiment, children: Children, step: Step) -> Result:
         """All windows are over: wait for the last samples (bounded), then judge."""
         now = self._clock.now()
+        if experiment.status.phase == ExperimentPhase.WARMING_UP:  # about the past: no step before this one measured
+            await self._tell_measuring(experiment)
         outcome = await self._measuring.outcome(experiment, now=now, final=False)
         done = outcome.results.input
         complete = done.expected_windows > 0 and done.windows >= done.expected_windows
@@ -272,8 +272,12 @@ class ExperimentReconciler:
         heard = self._measuring.heard_again(experiment, unheard, now)
         if conclusion_due(experiment, complete=complete, now=now, unheard=unheard, heard_again=heard):
             return await self._write_verdict(experiment)
-        hint = hint_of(experiment, children, now) if experiment.spec.source.observed is not None else None
-        await patch_status(self._client, experiment, self._draft(experiment).draining(unheard, hint))
+        observed = experiment.spec.source.observed is not None
+        hint = hint_of(experiment, children, now) if observed else None
+        # A run about the past is measured here: `plan` goes by the windows that were told.
+        known = experiment.status.results.input.windows if experiment.status.results is not None else 0
+        results = outcome.results if observed and done.windows > known else None
+        await patch_status(self._client, experiment, self._draft(experiment).draining(unheard, hint, results))
         return Result(requeue_after_s=conclusion_pace_s(experiment, now))
 
     async def _write_verdict(

@@ -142,13 +142,21 @@ class Draft:
         else:
             self.condition("InputParity", False, "Unequal", "; ".join(results.problems)[:900])
 
-    def draining(self, unheard: Sequence[str], hint: Hint | None = None) -> ExperimentStatus:
-        """The measured time is over, samples are still to come; `unheard`: hosts without a heartbeat since."""
+    def draining(
+        self, unheard: Sequence[str], hint: Hint | None = None, results: ExperimentResults | None = None
+    ) -> ExperimentStatus:
+        """The measured time is over, samples are still to come.
+
+        Args:
+            unheard: hosts without a heartbeat since.
+            results: those so far, where they are new.
+        """
         status = self.status
         status.phase, status.progress = ExperimentPhase.ANALYZING, 1.0
         of = f" of {', '.join(unheard[:4])}: no heartbeat since the measured time was over" if unheard else ""
         self.condition("Measuring", False, "Draining", f"waiting for the last samples{of}")
         self._hint(hint)
+        status.results = results if results is not None else status.results
         return status
 
     def concluded(self, results: ExperimentResults, verdict: Verdict, reason: str, candidate: str) -> ExperimentStatus:

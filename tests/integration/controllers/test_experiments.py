@@ -315,3 +315,24 @@ async def test_samples_that_come_later_than_many_windows_count_in_the_end(earth:
     await earth.client.post_samples("default", "x", [sent_in(early)])
     assert len(await measuring._samples(found, everything=False)) == 4
     assert len(await measuring._samples(found, everything=True)) == 5
+
+
+async def test_a_run_about_the_past_tells_once_that_it_measures_and_keeps_what_was_told(earth: World) -> None:
+    """By the windows that were told, a Prometheus that goes away later is waited for."""
+    variants = [
+        {"name": name, "role": role, "selector": f'{{variant="{name}"}}'}
+        for name, role in (("baseline", "Baseline"), ("lean", "Candidate"))
+    ]
+    source = {"observed": {"url": "http://127.0.0.1:9090", "since": "1970-01-01T00:00:20Z", "lag": "0s"}}
+    await earth.experiment(source=source, variants=variants)
+    await until(earth, ExperimentPhase.ANALYZING)
+    await earth.client.post_samples("default", "x", [metered("baseline", 10), metered("lean", 10)])
+    await earth.turn(seconds=1)
+    found = await x(earth)
+    assert found.status.results is not None
+    assert (found.status.phase, found.status.results.input.windows) == (ExperimentPhase.ANALYZING, 1)
+    revision = await earth.revision()
+    await earth.turn(seconds=1)
+    assert await earth.revision() == revision, "nothing new, nothing written"
+    events = (await earth.client.list(Event, "default")).items
+    assert [event.count for event in events if event.reason == "MeasurementStarted"] == [1]
