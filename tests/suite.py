@@ -1,6 +1,6 @@
 """Every test: `python -m tests.suite [PYTEST ARGUMENTS]`, which is what `make test` runs.
 
-Three workers share the machine's cores, and hundreds of tests drive real processes against the real clock. When at
+Five workers share the machine's cores: hundreds of tests drive real processes against the real clock, and wait. When at
 most three of all fail, those are run once more, alone on the machine. One that fails alone, too, fails the suite; one
 that passes is printed as flaky: it is a defect to mend (a missing wait, a deadline too near), not one to ship around.
 More than three failures are no accident of scheduling, and fail at once.
@@ -19,7 +19,7 @@ import tempfile
 from pathlib import Path
 
 SECOND_CHANCES = 3
-WORKERS = ("-n", "3", "--dist", "worksteal")
+WORKERS = ("-n", "5", "--dist", "worksteal")
 
 
 def main(arguments: list[str]) -> int:

@@ -1,4 +1,4 @@
-"""Long tests come first on each worker, and none is lost."""
+"""Long tests come first on each worker but one, and none is lost."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from tests.order import dealt
 
-SHORT = [f"tests/unit/test_a.py::{number}" for number in range(23)]
+SHORT = [f"tests/unit/test_a.py::{number}" for number in range(43)]
 LONG = [f"tests/e2e/test_{name}.py::{number}" for name in ("own", "shared") for number in range(4)]
 
 
@@ -23,7 +23,7 @@ def test_each_workers_part_begins_with_its_share_of_the_long_ones(workers: int) 
         end = begin + (len(found) - begin) // (workers - worker)
         kinds = [test in LONG for test in found[begin:end]]
         assert kinds == sorted(kinds, reverse=True)
-        assert any(kinds)
+        assert any(kinds) == (worker < max(1, workers - 1))
         begin = end
     shared = [number for number, test in enumerate(found) if "shared" in test]
     assert shared == list(range(shared[0], shared[0] + 4)), "a file whose tests share something stays together"
