@@ -33,6 +33,8 @@ class _Cache:
     judged_at: datetime | None = None
     cut_off: bool = False
     heard_again: datetime | None = None
+    told: int = 0
+    told_at: datetime | None = None
     samples: dict[tuple[str, str, str, int, str], Sample] = field(default_factory=dict)
 
 
@@ -72,7 +74,11 @@ class Measuring:
             cache.heard_again = now
         return cache.heard_again
 
-    def all_told(self, experiment: Experiment) -> bool:
+    def told_at(self, experiment: Experiment) -> datetime | None:
+        """When the last look that found another window was made; None: none did, as far as is remembered."""
+        return self._cache(experiment).told_at
+
+    def all_told(self, experiment: Experiment, now: datetime) -> bool:
         """Whether every window of every variant was reported, if only with its problem."""
         timeline, cache = timeline_of(experiment), self._cache(experiment)
         assert timeline is not None  # measured runs have one
@@ -82,6 +88,8 @@ class Measuring:
             for sample in cache.samples.values()
             if sample.kind is SampleKind.OUTPUT and first <= sample.window_start < end
         }
+        if len(told) > cache.told:
+            cache.told, cache.told_at = len(told), now
         windows = (end - first) // window_nano(experiment.spec.timing)
         return len(told) >= windows * len(experiment.spec.variants)
 

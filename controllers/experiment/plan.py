@@ -240,6 +240,7 @@ def conclusion_due(
     now: datetime,
     unheard: Collection[str] = (),
     heard_again: datetime | None = None,
+    told_at: datetime | None = None,
 ) -> bool:
     """Whether the final analysis may be made: all windows are in, or patience is over.
 
@@ -247,11 +248,14 @@ def conclusion_due(
         complete: every window has its samples.
         unheard: hosts without a heartbeat since the end: cut off from the API, they may hold samples back.
         heard_again: when the last of those that were cut off was heard again; None: none was.
+        told_at: when another window was last told of a run whose windows are asked for; None: nobody remembers.
     """
     timeline = timeline_of(experiment)
     if timeline is None or complete:
         return True
-    waited = now - asked_until(experiment, timeline) - timedelta(seconds=GRACE_S)
+    due = asked_until(experiment, timeline) + timedelta(seconds=GRACE_S)
+    # Of the past there may be more to ask than patience lasts: it is for a Prometheus that is slow, not for the work.
+    waited = now - max(due, told_at or due)
     if waited >= timedelta(seconds=HOST_PATIENCE_S):
         return True
     patience = timedelta(seconds=patience_s(experiment))

@@ -263,14 +263,15 @@ class ExperimentReconciler:
         complete = done.expected_windows > 0 and done.windows >= done.expected_windows
         if experiment.spec.source.observed is not None:
             await self._ensure_source(experiment, children)
-            complete |= self._measuring.all_told(experiment)
+            complete |= self._measuring.all_told(experiment, now)
         hosts, timeline = (await self._client.list(Host)).items, timeline_of(experiment)
         assert timeline is not None  # next_step() saw it
         if not complete and (lost := lost_hosts(experiment, hosts)):
             return await self._write_verdict(experiment, lost=lost)
         unheard = unheard_hosts(experiment, hosts, timeline.measure_to)
         heard = self._measuring.heard_again(experiment, unheard, now)
-        if conclusion_due(experiment, complete=complete, now=now, unheard=unheard, heard_again=heard):
+        told = self._measuring.told_at(experiment)
+        if conclusion_due(experiment, complete=complete, now=now, unheard=unheard, heard_again=heard, told_at=told):
             return await self._write_verdict(experiment)
         observed = experiment.spec.source.observed is not None
         hint = hint_of(experiment, children, now) if observed else None

@@ -157,6 +157,15 @@ def test_conclusion_waits_for_samples_with_bounded_patience() -> None:
     assert conclusion_due(found, complete=False, now=end + timedelta(seconds=15))
 
 
+def test_patience_with_a_prometheus_begins_anew_with_each_window_it_tells() -> None:
+    found, end = running(70)
+    found.spec.source = ExperimentSource(observed=ObservedSource(url="http://127.0.0.1:9090"))
+    late = end + timedelta(seconds=900)
+    assert conclusion_due(found, complete=False, now=late)
+    assert not conclusion_due(found, complete=False, now=late, told_at=late - timedelta(seconds=239))
+    assert conclusion_due(found, complete=False, now=late, told_at=late - timedelta(seconds=240))
+
+
 def tee(restarts: int, *, reason: str = "CrashLoopBackOff", not_ready_for_s: float = 1.0) -> Collector:
     """A tee that ended, as of 20 s after the start."""
     since = timestamp(running(20)[1] - timedelta(seconds=not_ready_for_s))
