@@ -97,7 +97,7 @@ class Writer:
             live = await self.get(ident)
             if model is None or live is None:
                 return Outcome(ident, Action.KEPT)
-            meta = ObjectMeta.from_wire(live["metadata"])
+            meta = ObjectMeta.from_stored(live["metadata"])
             if not is_owned(meta, self._owner, ident):
                 return Outcome(ident, Action.KEPT)
             await self._client.raw_delete(model.info, ident.name, ident.namespace, uid=meta.uid)
