@@ -15,7 +15,10 @@ import psutil
 from benchmarks.processes import ROOT
 from benchmarks.result import Outcome, Row, Setting
 
-_COMMAND = "make bench-deps   # once, Debian: etcd, h2load, wrk\nmake bench        # prints this; about five minutes\n"
+_COMMAND = (
+    "make bench-deps   # once, Debian: etcd, h2load, wrk\n"
+    "make bench        # prints this; about half an hour; `python -m benchmarks NAME ...` measures only those\n"
+)
 
 
 def printed(outcome: Outcome) -> str:
