@@ -39,7 +39,7 @@ class How:
         server_side: the server merges, and keeps who owns which field.
         manager: who applies.
         force: with server_side: take over what others own.
-        prune, selector, all_objects: delete what the manifests no longer have, of what the selector (or everything).
+        prune, selector: delete what the manifests no longer have, of what the selector takes (empty: of everything).
     """
 
     server_side: bool = False
@@ -47,7 +47,6 @@ class How:
     force: bool = False
     prune: bool = False
     selector: str = ""
-    all_objects: bool = False
 
 
 def add_how_flags(parser: argparse.ArgumentParser) -> None:
@@ -81,7 +80,7 @@ def how_from(arguments: argparse.Namespace) -> How:
         raise UsageError("-l and --all say what --prune may delete", "add --prune")
     return How(
         arguments.server_side, arguments.field_manager, arguments.force_conflicts,
-        arguments.prune, arguments.selector, arguments.all,
+        arguments.prune, arguments.selector,
     )  # fmt: skip
 
 
